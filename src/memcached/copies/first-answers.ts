@@ -1,6 +1,8 @@
 /**
  * The usual way to read: with one packet to each holder, the first one is asked for items, and all for notes about them. As long as
- * the first one is healthy and filled, and no note speaks against its copy, its answer is the answer, a miss as well.
+ * the first one is healthy and filled, and no note speaks against its copy, its answer is the answer, a miss as well. That it is filled
+ * still, by the same marker as before, it says behind its answer: what a node holds that started anew may have been copied from one that
+ * missed writes.
  */
 import type { Deadline } from '../../common/deadline.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
@@ -8,6 +10,7 @@ import { type CopyKey, hintKey, tombKey } from './copy-key.js';
 import { decodeHint } from './copy-notes.js';
 import type { CopyPlaces } from './copy-places.js';
 import { meansMissed, meansUnreachable } from './copy-report.js';
+import { fillMarkerKey } from './fill-marker.js';
 import type { CopyLook } from './look-at-copies.js';
 import type { NodeStandings } from './node-standings.js';
 
@@ -15,7 +18,7 @@ import type { NodeStandings } from './node-standings.js';
 export interface FirstAnswersOptions {
   /** Which nodes are asked. */
   readonly places: CopyPlaces;
-  /** Makes sure of misses. */
+  /** Makes sure that the first node is still filled. */
   readonly look: CopyLook;
   /** How far nodes are to be trusted. */
   readonly standings: NodeStandings;
@@ -67,7 +70,7 @@ export class FirstAnswers {
     asked: readonly AskedItem[],
     deadline: Deadline,
   ): Promise<readonly (FirstAnswer | undefined)[]> {
-    const { places, standings, operationTimeoutMs } = this.#options;
+    const { places, look, standings, operationTimeoutMs } = this.#options;
     const [first] = holders;
     const [only] = asked;
     if (first === undefined || only === undefined || !first.available) return [];
@@ -84,14 +87,21 @@ export class FirstAnswers {
     try {
       const call = deadline.callWithin(operationTimeoutMs);
       const alone = asked.length === 1;
-      const main = first.getMany(alone ? keysOf(only) : asked.flatMap(keysOf), call);
+      const { ring } = places;
+      const before = standings.markerOf(first.id);
+      const keys = alone ? keysOf(only) : asked.flatMap(keysOf);
+      keys.push(fillMarkerKey(ring));
+      const main = first.getMany(keys, call);
       const notes = alone ? notesOf(only) : asked.flatMap(notesOf);
       const [found, ...said] = await Promise.all([
         main,
         ...noting.map((node) => node.getMany(notes, call).catch(unanswered)),
       ]);
+      // What it said was for another list than the one that decides now.
+      if (ring !== places.ring) return [];
+      if (!look.isStillFilled(first, found.at(-1) ?? null, before)) return [];
       const silenceCounts = spares.length > 0;
-      return await this.#judge(first, asked, found, deadline, complete, (place) =>
+      return this.#judge(first, asked, found, complete, (place) =>
         said.some((items) => (items === UNANSWERED ? silenceCounts : speaks(items, place))),
       );
     } catch (error) {
@@ -101,32 +111,27 @@ export class FirstAnswers {
     }
   }
 
-  async #judge(
+  #judge(
     first: MemcachedNode,
     asked: readonly AskedItem[],
     found: Items,
-    deadline: Deadline,
     complete: boolean,
     spokenAgainst: (place: number) => boolean,
-  ): Promise<readonly (FirstAnswer | undefined)[]> {
+  ): readonly (FirstAnswer | undefined)[] {
     let at = 0;
-    let missing = false;
-    const answers = asked.map(({ key, beside }, place): FirstAnswer | undefined => {
+    return asked.map(({ key, beside }, place): FirstAnswer | undefined => {
       const [item = null, hint = null, tomb = null] = [found[at], found[at + 1], found[at + 2]];
       const other = beside === undefined ? null : (found[at + 3] ?? null);
       at += beside === undefined ? 3 : 4;
       if (tomb !== null || spokenAgainst(place)) return undefined;
       // Others missed what this one took: its answer stands, and they are to get it.
       if (hint !== null && complete && decodeHint(hint.value) !== undefined) this.#options.onDiffering(key);
-      if (item === null) missing = true;
       return { item, node: first, beside: other };
     });
-    if (!missing || (await this.#options.look.confirmsMiss(first, deadline))) return answers;
-    return answers.map((answer) => (answer?.item === null ? undefined : answer));
   }
 }
 
-function keysOf({ key, beside }: AskedItem): readonly string[] {
+function keysOf({ key, beside }: AskedItem): string[] {
   const keys = [key.key, hintKey(key.key), tombKey(key.key)];
   if (beside !== undefined) keys.push(beside.key);
   return keys;

@@ -54,14 +54,6 @@ export class CopyLook {
     return leaderFirst([...holders, ...joint, ...seen]);
   }
 
-  /** Whether a miss that `node` just answered is one: it is filled, by the same marker as before it was asked. */
-  async confirmsMiss(node: MemcachedNode, deadline: Deadline): Promise<boolean> {
-    const { standings, places, operationTimeoutMs } = this.#options;
-    const before = standings.markerOf(node.id);
-    const item = await node.get(fillMarkerKey(places.ring), deadline.callWithin(operationTimeoutMs));
-    return this.isStillFilled(node, item, before);
-  }
-
   /** Whether the marker that a node just showed is the one that it had `before`, so that it was filled all the time. */
   isStillFilled({ id }: MemcachedNode, marker: MemcachedItem | null, before: string | undefined): boolean {
     const text = marker?.value.toString('latin1');
