@@ -33,7 +33,10 @@ export const ErrorCode = {
   SPLIT_BRAIN: 'ERR_SPLIT_BRAIN',
   /** The server refused a write because it is read-only. The write was not executed. */
   WRITE_REFUSED: 'ERR_WRITE_REFUSED',
-  /** The connection was lost while a write or COMMIT was under way, or a session's lock while it was saved: it may or may not have happened. */
+  /**
+   * The connection was lost while a write or COMMIT was under way, or a session's lock while it was saved: it may or may not have
+   * happened. Or it has, on fewer copies than `acks` asks for.
+   */
   OUTCOME_UNKNOWN: 'ERR_OUTCOME_UNKNOWN',
   /** The transaction that this connection was in is gone; roll back before going on. */
   TRANSACTION_LOST: 'ERR_TRANSACTION_LOST',
@@ -57,7 +60,7 @@ export const ErrorCode = {
   INVALID_KEY: 'ERR_INVALID_KEY',
   /** memcached answered a request with an error status. */
   MEMCACHED: 'ERR_MEMCACHED',
-  /** None of the nodes that may hold the key can be asked. */
+  /** None of the nodes that may hold the key can be asked, or fewer can take a change than `acks` asks for. On memcached nothing was changed. */
   STORE_DOWN: 'ERR_STORE_DOWN',
   /** The session id is not one that PHP could have made. */
   SESSION_ID: 'ERR_SESSION_ID',

@@ -6,7 +6,7 @@ import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { sameContent } from '../memcached/copies/copy-hash.js';
 import { type CopyKey, OWN_PREFIX } from '../memcached/copies/copy-key.js';
-import { type Acks, type CopyReport, isAcknowledged, storeDown } from '../memcached/copies/copy-report.js';
+import { type Acks, assertAcknowledged, type CopyReport } from '../memcached/copies/copy-report.js';
 import type {
   CopyRead,
   CurrentContent,
@@ -300,6 +300,7 @@ export class ReplicatedItems implements GatewayItems {
         deadline,
         seen,
         repeatOf(command, this.#options),
+        acks,
       );
       seen = undefined;
       if (report !== undefined) {
@@ -351,8 +352,7 @@ export class ReplicatedItems implements GatewayItems {
   #assertTaken(operation: 'save' | 'touch' | 'destroy', report: CopyReport, acks: Acks): void {
     const { copies, onMissed } = this.#options;
     if (report.missed.length > 0) onMissed(operation, report);
-    if (!isAcknowledged(acks, report.reached.length, copies.places.copies))
-      throw storeDown(report.missed, 'Too few copies took the change');
+    assertAcknowledged(report, acks, copies.places.copies);
   }
 }
 

@@ -12,7 +12,7 @@ import type { ConflictDecision, VariableConflict } from './session-merge.js';
 
 /** How sessions are read and written, on memcached nodes and in files. */
 export interface CommonSessionOptions {
-  /** How many copies must have taken a save before it is acknowledged. Default `'one'`. */
+  /** How many copies must have taken a save before it is acknowledged; of two a majority is both. Default `'one'`. */
   readonly acks?: 'one' | 'majority' | 'all';
   /** PHP's `session.serialize_handler`. Default `'php'`. */
   readonly serialize?: SessionHandler;

@@ -3,7 +3,7 @@ import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { type CopyKey, retiredKey } from '../memcached/copies/copy-key.js';
-import { type CopyReport, isAcknowledged, storeDown } from '../memcached/copies/copy-report.js';
+import { assertAcknowledged, type CopyReport, storeDown } from '../memcached/copies/copy-report.js';
 import { noteLifetimeMs } from '../memcached/copies/note-lifetime.js';
 import { type CopyRead, ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
 import { exptimeOf } from '../memcached/exptime.js';
@@ -152,7 +152,7 @@ export class MemcachedSessions implements SessionKeeper<ResolvedSessionOptions> 
   store(id: string, bytes: Buffer, deadline: Deadline): Promise<SaveResult> {
     return surelyUnderLock(
       () => this.#lock(id, deadline),
-      () => this.#writer.raw(id, bytes, deadline),
+      (again) => this.#writer.raw(id, bytes, deadline, again),
     );
   }
 
@@ -179,9 +179,7 @@ export class MemcachedSessions implements SessionKeeper<ResolvedSessionOptions> 
       async () => {
         const report = await this.copies.delete(key, deadline);
         this.#tellMissed('destroy', report);
-        const { acks, copies } = this.options;
-        if (!isAcknowledged(acks, report.reached.length, copies))
-          throw storeDown(report.missed, 'Too few nodes know that the session was destroyed');
+        assertAcknowledged(report, this.options.acks, this.options.copies);
       },
     );
   }

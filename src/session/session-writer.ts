@@ -2,7 +2,7 @@
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { publish } from '../diagnostics/channels.js';
-import { type CopyReport, isAcknowledged, storeDown } from '../memcached/copies/copy-report.js';
+import { type Acks, assertAcknowledged, type CopyReport } from '../memcached/copies/copy-report.js';
 import type { CurrentContent, ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
 import { exptimeOf } from '../memcached/exptime.js';
 import { SessionDocument, type VariableChange } from '../php/session-document.js';
@@ -83,6 +83,9 @@ export class SessionWriter {
         return { value: merged.bytes, exptime: this.#exptime(session.id) };
       },
       deadline,
+      undefined,
+      'freely',
+      this.#acks(again),
     );
     if (report === undefined || merged === undefined) return undefined;
     for (const decision of merged.decided) onConflict(decision);
@@ -93,7 +96,7 @@ export class SessionWriter {
   /** Stores what was loaded with `changes`, whatever is stored now. */
   async overwrite(session: Session, changes: SessionChanges, deadline: Deadline): Promise<SaveResult> {
     const bytes = session.base.encodeWith(changes);
-    const report = await this.#storeEverywhere(session.id, bytes, deadline);
+    const report = await this.#storeEverywhere(session.id, bytes, deadline, false);
     this.#assertAcknowledged(report);
     return this.saved(session, changes, { bytes, copies: report.reached });
   }
@@ -108,16 +111,22 @@ export class SessionWriter {
     return { outcome: 'saved', copies };
   }
 
-  /** Stores bytes as they are. */
-  async raw(id: string, bytes: Buffer, deadline: Deadline): Promise<SaveResult> {
-    const report = await this.#storeEverywhere(id, bytes, deadline);
+  /** Stores bytes as they are; `again` as for {@link SessionWriter.merge}. */
+  async raw(id: string, bytes: Buffer, deadline: Deadline, again: boolean): Promise<SaveResult> {
+    const report = await this.#storeEverywhere(id, bytes, deadline, again);
     this.#assertAcknowledged(report);
     return { outcome: 'saved', copies: report.reached };
   }
 
-  #storeEverywhere(id: string, bytes: Buffer, deadline: Deadline): Promise<CopyReport> {
+  #storeEverywhere(id: string, bytes: Buffer, deadline: Deadline, again: boolean): Promise<CopyReport> {
     const { store, copies } = this.#options;
-    return copies.store(sessionDataKey(store, id), { value: bytes, exptime: this.#exptime(id) }, deadline);
+    const content = { value: bytes, exptime: this.#exptime(id) };
+    return copies.store(sessionDataKey(store, id), content, deadline, this.#acks(again));
+  }
+
+  // What was stored once already is not refused for want of nodes.
+  #acks(again: boolean): Acks {
+    return again ? 'one' : this.#options.store.acks;
   }
 
   // What is stored is what was loaded: by far the most saves.
@@ -140,8 +149,7 @@ export class SessionWriter {
   #assertAcknowledged(report: CopyReport): void {
     const { store, onReport } = this.#options;
     onReport(report);
-    if (!isAcknowledged(store.acks, report.reached.length, store.copies))
-      throw storeDown(report.missed, 'Too few copies took the session');
+    assertAcknowledged(report, store.acks, store.copies);
   }
 
   #decode(bytes: Buffer): SessionDocument {

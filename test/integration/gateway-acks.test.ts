@@ -22,10 +22,18 @@ async function page(code: string): Promise<string> {
 const COUNT =
   'echo json_encode([session_start(), $_SESSION["n"] ?? 0]); $_SESSION["n"] = ($_SESSION["n"] ?? 0) + 1;';
 
-test('pages begin, and read what is stored', async () => {
+test('pages begin and read what is stored; what they save is refused until the node is back', async () => {
   await room.settled();
   expect(await page(`${COUNT} session_write_close();`)).toBe('[true,0]');
-  await room.servers.memcached[0]?.kill();
+  const [node] = room.servers.memcached;
+  await node?.kill();
   await eventually('its breaker is open', () => room.gateways[0]?.store.status()[0]?.reads !== 'closed');
   expect(await page(`${COUNT} session_abort();`)).toBe('[true,1]');
+  // What it cannot store leaves the session as it is.
+  expect(await page(`${COUNT} session_write_close();`)).toBe('[true,1]');
+  expect(await page(`${COUNT} session_abort();`)).toBe('[true,1]');
+  await node?.start();
+  await room.settled();
+  expect(await page(`${COUNT} session_write_close();`)).toBe('[true,1]');
+  expect(await page(`${COUNT} session_abort();`)).toBe('[true,2]');
 });

@@ -173,12 +173,17 @@ test('a node that is silent for too long is given up: what only it held is gone'
   expect(told[0]).toMatchObject({ node: `${b.host}:${b.port}`, cause: 'silent' });
 });
 
-test("with acks: 'all' a logout that not every node knows of is refused", async () => {
+test("with acks: 'all' and a node away a save changes nothing, and a logout is done, and told", async () => {
   const [a, b] = await pair();
   await using store = await open([a, b], { acks: 'all' });
   const [id = ''] = (await saveSessions(store, 1)).keys();
   await b.server.kill();
-  await expect(store.destroy(id)).rejects.toMatchObject({ code: ErrorCode.STORE_DOWN });
+  const session = await store.load(id);
+  session.data['cart'] = 'full';
+  await expect(store.save(session)).rejects.toMatchObject({ code: ErrorCode.STORE_DOWN });
+  expect((await store.load(id)).data).not.toHaveProperty('cart');
+  await expect(store.destroy(id)).rejects.toMatchObject({ code: ErrorCode.OUTCOME_UNKNOWN });
+  expect((await store.load(id)).exists).toBe(false);
   await b.start();
   await eventually('both are filled', () => store.status().every(({ standing }) => standing === 'filled'));
   await store.destroy(id);

@@ -11,7 +11,7 @@ import { type CopyHash, copyHash, sameContent } from './copy-hash.js';
 import { type CopyKey, tombKey } from './copy-key.js';
 import { ANY_CONTENT, type MissedWrites } from './copy-notes.js';
 import type { CopyPlaces } from './copy-places.js';
-import { type CopyReport, meansMissed, storeDown } from './copy-report.js';
+import { type CopyReport, changeUnnoted, meansMissed } from './copy-report.js';
 import {
   type CopyDecision,
   type CopySeen,
@@ -113,6 +113,11 @@ export class Commit {
     return this.#versions;
   }
 
+  /** Whether it was tried, so that a node may have taken it. */
+  get isBegun(): boolean {
+    return this.#tried !== undefined;
+  }
+
   /** Whether a change that must be made once may have been, so that it cannot be called off. */
   get isDoubtful(): boolean {
     return this.#doubted !== undefined;
@@ -165,7 +170,7 @@ export class Commit {
    * Writes `content`.
    *
    * @returns the report, or `'raced'` when somebody else changed a copy: look again and decide anew
-   * @throws StormlampError `ERR_STORE_DOWN` when what was missed could be noted nowhere; what a node says for the content itself.
+   * @throws StormlampError `ERR_OUTCOME_UNKNOWN` when what was missed could be noted nowhere; what a node says for the content itself.
    */
   async write({ seen, decision }: CopiesSeen, content: NewContent): Promise<CopyReport | 'raced'> {
     this.#versions.clear();
@@ -357,8 +362,7 @@ export class Commit {
         );
       }),
     );
-    if (noted.length > 0 && noted.every(({ status }) => status === 'rejected'))
-      throw storeDown(missed, 'Some copies were missed, and that could be noted nowhere');
+    if (noted.length > 0 && noted.every(({ status }) => status === 'rejected')) throw changeUnnoted(missed);
   }
 
   // A tombstone that stayed on a node which does not take the item would come back with whoever is filled from there.

@@ -26,15 +26,30 @@ export function isAcknowledged(acks: Acks, reached: number, copies: number): boo
   return reached >= { one: 1, majority: Math.floor(copies / 2) + 1, all: copies }[acks];
 }
 
+/**
+ * Tells whoever asked for a change whether that is enough.
+ *
+ * @throws StormlampError `ERR_STORE_DOWN` when no copy took it; `ERR_OUTCOME_UNKNOWN` when some did, and fewer than `acks` asks for: it is
+ * there, counts, and is not refused.
+ */
+export function assertAcknowledged({ reached, missed }: CopyReport, acks: Acks, copies: number): void {
+  if (isAcknowledged(acks, reached.length, copies)) return;
+  if (reached.length === 0) throw storeDown(missed, 'No copy took the change');
+  throw new StormlampError(
+    ErrorCode.OUTCOME_UNKNOWN,
+    `The change is on ${reached.join(', ')} alone, on fewer copies than \`acks\` asks for (${listOf(missed)}). It counts, and is lost only with the memory of those nodes. Read the item before you make it again`,
+    { cause: missed[0]?.error, node: missed[0]?.node },
+  );
+}
+
 /** `ERR_STORE_DOWN` with every node that failed and its trouble in the message. */
 export function storeDown(
   failures: readonly { readonly node: NodeId; readonly error: unknown }[],
   what = 'No memcached node that holds this session can be reached',
 ): StormlampError {
-  const list = failures.map(({ node, error }) => `${node}: ${describeError(error)}`).join('; ');
   return new StormlampError(
     ErrorCode.STORE_DOWN,
-    `${what} (${list}). Check that memcached runs there and that \`sessions.nodes\` is right`,
+    `${what} (${listOf(failures)}). Check that memcached runs there and that \`sessions.nodes\` is right`,
     { cause: failures[0]?.error, node: failures[0]?.node },
   );
 }
@@ -59,6 +74,15 @@ export function changeUnsure(): StormlampError {
   );
 }
 
+/** `ERR_OUTCOME_UNKNOWN` for a change that some nodes took, and of which no note says that others missed it. */
+export function changeUnnoted(failures: readonly MissedCopy[]): StormlampError {
+  return new StormlampError(
+    ErrorCode.OUTCOME_UNKNOWN,
+    `Some copies missed the change, and that could be noted nowhere (${listOf(failures)}): it may be lost to the old content when those nodes are back. Read the item before you make it again`,
+    { cause: failures[0]?.error, node: failures[0]?.node },
+  );
+}
+
 /** Whether an error means that its node could not be asked, so that the next one is. */
 export function meansUnreachable(error: unknown): error is StormlampError {
   return isStormlampError(error) && UNREACHABLE.has(error.code);
@@ -76,3 +100,7 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
   ErrorCode.PROTOCOL,
   ErrorCode.ACCESS_DENIED,
 ]);
+
+function listOf(failures: readonly { readonly node: NodeId; readonly error: unknown }[]): string {
+  return failures.map(({ node, error }) => `${node}: ${describeError(error)}`).join('; ');
+}

@@ -5,7 +5,14 @@ import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import { type CopyKey, hintKey, tombKey } from './copy-key.js';
 import { decodeHint, decodeTomb } from './copy-notes.js';
 import type { CopyPlaces } from './copy-places.js';
-import { type MissedCopy, meansUnreachable, storeUnsure } from './copy-report.js';
+import {
+  type Acks,
+  isAcknowledged,
+  type MissedCopy,
+  meansUnreachable,
+  storeDown,
+  storeUnsure,
+} from './copy-report.js';
 import type { CopySeen, ReachedCopy } from './decide-copies.js';
 import { fillMarkerKey } from './fill-marker.js';
 import type { NodeStanding, NodeStandings } from './node-standings.js';
@@ -132,4 +139,11 @@ export function failuresOf(seen: readonly CopySeen[]): MissedCopy[] {
 export function unsureOf(seen: readonly CopySeen[]): StormlampError {
   const answered = seen.flatMap(({ node, reached, role }) => (reached && role === 'holder' ? [node] : []));
   return storeUnsure(failuresOf(seen), answered);
+}
+
+/** @throws StormlampError `ERR_STORE_DOWN` when fewer nodes than `acks` asks for can take a change, by what was seen before it is begun. */
+export function assertEnough(places: CopyPlaces, key: CopyKey, seen: readonly CopySeen[], acks: Acks): void {
+  const able = seen.flatMap(({ node, reached }) => (reached ? [node] : []));
+  if (isAcknowledged(acks, places.listed(key, able).length, places.copies)) return;
+  throw storeDown(failuresOf(seen), 'Fewer nodes than `acks` asks for can take the change: nothing was changed');
 }

@@ -14,7 +14,7 @@ import { CopyPlaces } from './copy-places.js';
 import { type Acks, type CopyReport, changeUnsure, storeDown } from './copy-report.js';
 import { type CopySeen, decideCopies, isNewerThanTomb, type ReachedCopy } from './decide-copies.js';
 import { FirstAnswers } from './first-answers.js';
-import { CopyLook, failuresOf, unsureOf } from './look-at-copies.js';
+import { assertEnough, CopyLook, failuresOf, unsureOf } from './look-at-copies.js';
 import type { NodeStandings } from './node-standings.js';
 import { NoteWriter } from './note-writer.js';
 import { CopyRemoval, type RemovalReport } from './remove-copies.js';
@@ -201,9 +201,10 @@ export class ReplicatedCopies {
    * @param before what was seen of the copies a while ago: as good as a look now, since whoever changed one since is noticed when it
    * is compared and set. It is only used where all copies were there, alike and without notes, and may be trusted still.
    * @param repeat what becomes of it when somebody was faster on some node
+   * @param acks how many copies must be able to take it; where fewer can, as far as is known before, nothing is changed
    * @returns what was reached, for the caller to judge whether that is enough; undefined when the change was called off
-   * @throws StormlampError `ERR_STORE_DOWN` when no node answers, or when `make` calls it off for want of an item of which nobody knows
-   * whether there is one; `ERR_OUTCOME_UNKNOWN` when nobody knows whether it was made `once`; `ERR_SESSION_TOO_LARGE`, `ERR_TIMEOUT`, `ERR_ABORTED`.
+   * @throws StormlampError `ERR_STORE_DOWN` when no node answers, or too few, or when `make` calls it off for want of an item of which nobody knows
+   * whether there is one; `ERR_OUTCOME_UNKNOWN` when nobody knows whether it was made `once`, or will stay; `ERR_SESSION_TOO_LARGE`, `ERR_TIMEOUT`, `ERR_ABORTED`.
    */
   async change(
     key: CopyKey,
@@ -211,6 +212,7 @@ export class ReplicatedCopies {
     deadline: Deadline,
     before?: CopiesSeen,
     repeat: Repeat = 'freely',
+    acks: Acks = 'one',
   ): Promise<ChangeReport | undefined> {
     let known = before !== undefined && this.#isUsable(key, before) ? before : undefined;
     const parts = { places: this.places, notes: this.#notes, ...this.#options };
@@ -247,6 +249,7 @@ export class ReplicatedCopies {
       }
       // What only nodes of the other list hold is not found by whoever does not know that list yet, or any more.
       if (seen.every((copy) => !copy.reached || copy.role === 'joint')) throw storeDown(failuresOf(seen));
+      if (!commit.isBegun) assertEnough(this.places, key, seen, acks);
       const report = await commit.write({ seen, decision }, content).catch((error: unknown) => {
         // Some copies may have taken it, and nothing tells the others.
         this.#options.onDiffering?.(key);
@@ -260,8 +263,14 @@ export class ReplicatedCopies {
   }
 
   /** Stores a content on every copy, whatever is there. Errors: as {@link ReplicatedCopies.change}. */
-  async store(key: CopyKey, content: NewContent, deadline: Deadline): Promise<CopyReport> {
-    return (await this.change(key, () => content, deadline)) ?? { reached: [], missed: [] };
+  async store(
+    key: CopyKey,
+    content: NewContent,
+    deadline: Deadline,
+    acks: Acks = 'one',
+  ): Promise<CopyReport> {
+    const report = await this.change(key, () => content, deadline, undefined, 'freely', acks);
+    return report ?? { reached: [], missed: [] };
   }
 
   /**

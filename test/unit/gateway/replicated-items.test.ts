@@ -19,7 +19,7 @@ class TakenNode extends ModelNode {
   }
 }
 
-type Kinds = Pick<ReplicatedItemsOptions, 'isLock' | 'isSession' | 'isGuarded' | 'acks'>;
+type Kinds = Pick<ReplicatedItemsOptions, 'isLock' | 'isCountedLock' | 'isSession' | 'isGuarded' | 'acks'>;
 
 /** Items of which none is a lock or a session, and anybody may write each, but for `kinds`. */
 function itemsOn(copies: ReplicatedCopies, kinds: Partial<Kinds>): ReplicatedItems {
@@ -31,7 +31,7 @@ function itemsOn(copies: ReplicatedCopies, kinds: Partial<Kinds>): ReplicatedIte
     isSession: () => false,
     isGuarded: () => false,
     acks: 'one',
-    times: { exptimeOf: () => Promise.resolve(undefined) } as never,
+    times: { exptimeOf: () => Promise.resolve(30) } as never,
     commandTimeoutMs: 1_000,
     onMissed: () => undefined,
     ...kinds,
@@ -147,7 +147,7 @@ test('who read and touched in one command, and was told of a failure, has read n
   const items = itemsOn(copiesOn(nodes), { isSession: () => true, isGuarded: () => true, acks: 'all' });
   const run = clientOf(items, network);
   for (const node of nodes.slice(1)) node.link.up = false;
-  expect(await run({ op: 'get-and-touch', key: 'page', exptime: 30 })).toBe(ErrorCode.STORE_DOWN);
+  expect(await run({ op: 'get-and-touch', key: 'page', exptime: 30 })).toBe(ErrorCode.OUTCOME_UNKNOWN);
   for (const node of nodes) node.link.up = true;
   const set = { op: 'store', how: 'set', key: 'page', flags: 0, exptime: 30, cas: 0n } as const;
   expect(await run({ ...set, value: Buffer.from('') })).toBe(ErrorCode.STORE_DOWN);
@@ -214,4 +214,41 @@ test('a session is locked, and a new id is made, on the nodes that are left, wha
     expect(await add('page2', 'user')).not.toBe('stored');
     expect(await add('other', '')).not.toBe('stored');
   }
+});
+
+/** The number `n` on two nodes, which both are to have. */
+async function counted() {
+  const network = new Network(new Chance(9));
+  const servers = filledPair();
+  const ways = servers.map((server) => new ModelNode(server, network));
+  const run = clientOf(itemsOn(copiesOn(ways), { acks: 'all' }), network);
+  const set = (text: string): Promise<string> =>
+    run({ op: 'store', how: 'set', key: 'n', value: Buffer.from(text), flags: 0, exptime: 30, cas: 0n });
+  const count = (): Promise<string> =>
+    run({ op: 'count', key: 'n', down: false, delta: 1n, create: undefined, cas: 0n });
+  const lose = (): void => {
+    for (const { link } of ways.slice(1)) link.up = false;
+  };
+  const held = (): string | undefined => servers[0].items.get('n')?.value.toString();
+  expect(await set('5')).toBe('stored');
+  return { network, run, set, count, lose, held };
+}
+
+test('what fewer nodes can take than are wanted is not begun, and a removal is done and told', async () => {
+  const { run, set, count, lose, held } = await counted();
+  lose();
+  for (let tries = 0; tries < 3; tries += 1) expect(await count()).toBe(ErrorCode.STORE_DOWN);
+  expect(await set('7')).toBe(ErrorCode.STORE_DOWN);
+  expect(held()).toBe('5');
+  expect(await run({ op: 'delete', key: 'n', cas: 0n })).toBe(ErrorCode.OUTCOME_UNKNOWN);
+  expect(held()).toBeUndefined();
+});
+
+test('what a node missed that went away in the midst is not told as refused', async () => {
+  const { network, count, lose, held } = await counted();
+  network.trace = (line) => {
+    if (/ a set n /.test(line)) lose();
+  };
+  expect(await count()).toBe(ErrorCode.OUTCOME_UNKNOWN);
+  expect(held()).toBe('6');
 });
