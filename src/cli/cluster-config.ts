@@ -20,6 +20,25 @@ export const CONFIG_HELP: string = `  --config <file>     the cluster's options 
 
 What the file leaves out is read from ${Object.values(CLUSTER_VARIABLES).join(', ')}.`;
 
+/** As {@link findClusterConfig}, but undefined when there is nothing. */
+export async function clusterConfigIfAny(
+  given: string | undefined,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  folder: string = process.cwd(),
+  limitMs?: number,
+): Promise<ClusterConfig | undefined> {
+  const { options, file, source } = await findConfig(given, env, folder, limitMs);
+  if (source === undefined) return undefined;
+  // Of the environment alone everything has its form.
+  if (file === undefined) return { options, source };
+  try {
+    return { options: checkClusterOptions(withApproval(options, file)), source };
+  } catch (error) {
+    if (!isStormlampError(error)) throw error;
+    throw new StormlampError(error.code, `${source}: ${error.message}`, { cause: error });
+  }
+}
+
 /**
  * The cluster's options: those of the file that `given` (the option `--config`) or the variable `STORMLAMP_CONFIG`
  * names, else of the first `stormlamp.config.*` from `folder` upwards; parts that it does not have come from the
@@ -34,16 +53,9 @@ export async function findClusterConfig(
   folder: string = process.cwd(),
   limitMs?: number,
 ): Promise<ClusterConfig> {
-  const { options, file, source } = await findConfig(given, env, folder, limitMs);
-  if (source === undefined) throw nothingConfigured();
-  // Of the environment alone everything has its form.
-  if (file === undefined) return { options, source };
-  try {
-    return { options: checkClusterOptions(withApproval(options, file)), source };
-  } catch (error) {
-    if (!isStormlampError(error)) throw error;
-    throw new StormlampError(error.code, `${source}: ${error.message}`, { cause: error });
-  }
+  const found = await clusterConfigIfAny(given, env, folder, limitMs);
+  if (found === undefined) throw nothingConfigured();
+  return found;
 }
 
 /**

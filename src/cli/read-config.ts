@@ -1,5 +1,5 @@
 /** Reads the configuration for a command: a script may ask a secret store, so that it can be left and shows that it waits. */
-import { type ClusterConfig, findClusterConfig } from './cluster-config.js';
+import { type ClusterConfig, clusterConfigIfAny, findClusterConfig } from './cluster-config.js';
 import type { CommandContext } from './command.js';
 import { readingLimit } from './config-file.js';
 import { leaveOn } from './interruption.js';
@@ -10,9 +10,20 @@ const PATIENCE_MS = 300;
 
 /** The cluster's options, from the file that `--config` names or that is found. Errors: as {@link findClusterConfig}, and `ERR_ABORTED`. */
 export function configOf(context: CommandContext): Promise<ClusterConfig> {
-  const { values, interactive } = context;
-  const named = values['config'] as string | undefined;
-  const reading = findClusterConfig(named, process.env, process.cwd(), readingLimit(interactive));
+  return readBy(findClusterConfig, context);
+}
+
+/** As {@link configOf}, but undefined when nothing is configured. */
+export function configIfAny(context: CommandContext): Promise<ClusterConfig | undefined> {
+  return readBy(clusterConfigIfAny, context);
+}
+
+function readBy<T>(
+  find: (given: string | undefined, env: NodeJS.ProcessEnv, folder: string, limitMs: number) => Promise<T>,
+  context: CommandContext,
+): Promise<T> {
+  const named = context.values['config'] as string | undefined;
+  const reading = find(named, process.env, process.cwd(), readingLimit(context.interactive));
   return whileReading(context, reading);
 }
 

@@ -1,13 +1,14 @@
 /** `stormlamp resync`: brings memcached nodes that came back up to date, or only tells whether they are. */
-import { invalidOption, readChoice } from '../common/option-reader.js';
-import type { ResolvedSessionOptions, SessionOptions } from '../session/session-options.js';
+import { invalidOption } from '../common/option-reader.js';
+import type { ResolvedSessionOptions } from '../session/session-options.js';
 import { SessionStore } from '../session/session-store.js';
 import { resolveStoreOptions } from '../session/store-options.js';
 import { CONFIG_HELP, CONFIG_OPTION } from './cluster-config.js';
 import type { Command, CommandContext } from './command.js';
 import { leaveOn } from './interruption.js';
+import { isKeptOtherwise } from './kept-otherwise.js';
 import { ProgressPrinter } from './progress-printer.js';
-import { configOf } from './read-config.js';
+import { RESYNC_KEYS, resyncOptions } from './resync-flags.js';
 import { isKept, ResyncProgressLines } from './resync-progress.js';
 import { hangLine } from './wrap-line.js';
 
@@ -18,10 +19,12 @@ process is at it. Running stores do this by themselves; use it to be sure before
 
   --check             change nothing: show for every node whether it holds what it shall hold, its memory, its evictions
   --rate <n>          items a second at most while a node is filled; 0 is no limit (default 50000)
+  --new-list          fill the nodes also where none is complete for this list yet, though it is for another one: when all processes were
+                      started anew with this one
 
-Where the sessions are, as PHP has it, when that is not configured otherwise:
+Where the sessions are, as PHP has it; what is not said here is as it is configured:
   --nodes <list>      host:port, … in the order of session.save_path
-  --php-ini <file>    php.ini (with its conf.d) to read everything from
+  --php-ini <file>    php.ini (with its conf.d) to read all of this from
   --handler <name>    memcached (default) or memcache
   --copies <n>        copies of each session (default 2)
   --prefix <text>     prefix of the keys (default: that of the handler)
@@ -52,12 +55,13 @@ export const resyncCommand: Command = {
     copies: { type: 'string' },
     prefix: { type: 'string' },
     keys: { type: 'string' },
+    'new-list': { type: 'boolean' },
   },
   async run(context) {
     const [word] = context.words;
     if (word !== undefined) throw invalidOption('resync <argument>', 'left out', word);
     const check = context.values['check'] === true;
-    const given = await optionsOf(context);
+    const given = await resyncOptions(context);
     const resolved = resolveStoreOptions({ ...given, resync: !check });
     if (resolved.kind !== 'memcached')
       throw invalidOption(
@@ -67,8 +71,14 @@ export const resyncCommand: Command = {
       );
     const { handler, prefix, copies } = resolved.options;
     const nodes: object[] = [];
-    let ok = true;
-    for (const keys of await keptKeys(context, given.keys, resolved.options)) {
+    const kept = await keptKeys(context, resolved.options);
+    const isForeign =
+      kept.length === 0 &&
+      context.values['new-list'] !== true &&
+      (await leaveOn(context.signal, isKeptOtherwise(resolved.options, context.signal)));
+    let ok = !isForeign;
+    if (isForeign) for (const line of KEPT_OTHERWISE) context.say(line);
+    for (const keys of isForeign && !check ? [] : lookedAt(context, kept, given.keys, resolved.options)) {
       const done = await seeTo(context, { ...resolved.options, keys }, check);
       const complete = done.every((one) => one.complete);
       ok &&= complete;
@@ -76,14 +86,13 @@ export const resyncCommand: Command = {
       if (!complete && keys === 'all' && given.keys !== 'all')
         for (const line of KEPT_ONCE) context.say(line);
     }
-    context.result({ ok, lookedAt: { handler, prefix, copies }, nodes });
+    const foreign = isForeign ? { keptOtherwise: true } : {};
+    context.result({ ok, lookedAt: { handler, prefix, copies }, ...foreign, nodes });
     return ok ? 0 : 1;
   },
 };
 
 type Keys = ResolvedSessionOptions['keys'];
-const KEYS: readonly Keys[] = ['sessions', 'all'];
-const HANDLERS = ['memcached', 'memcache'] as const;
 
 /** A node goes on to say that it is complete with all keys when nobody keeps it so any more. */
 const KEPT_ONCE = [
@@ -91,20 +100,34 @@ const KEPT_ONCE = [
   'When no gateway does any more, leave them out: --keys sessions.',
 ];
 
-/** What is kept complete on the nodes: sessions alone when that was said, else what was asked for and what some process keeps so. */
-async function keptKeys(
-  context: CommandContext,
-  asked: Keys | undefined,
-  options: ResolvedSessionOptions,
-): Promise<readonly Keys[]> {
-  if (context.values['keys'] === 'sessions') return ['sessions'];
+/** To fill by what nobody goes by is to say of nodes that they are complete, and nobody keeps them so. */
+const KEPT_OTHERWISE = [
+  'The nodes are kept complete for another list, and none of them for this one: nothing was filled.',
+  'Compare with what the processes that serve the sessions are given: the nodes and their order, --handler, --prefix, --copies, --keys.',
+  'When all of them were started anew with this list: --new-list.',
+];
+
+/** What some node says to be complete with. */
+async function keptKeys(context: CommandContext, options: ResolvedSessionOptions): Promise<readonly Keys[]> {
   const kept: Keys[] = [];
-  for (const keys of KEYS) {
+  for (const keys of RESYNC_KEYS) {
     const store = new SessionStore({ ...options, keys });
-    if (keys === asked || (await leaveOn(context.signal, isKept(store)))) kept.push(keys);
+    if (await leaveOn(context.signal, isKept(store))) kept.push(keys);
     await store.close();
   }
-  return kept.length > 0 ? kept : [options.keys];
+  return kept;
+}
+
+/** What is looked at: sessions alone when that was said, else what was asked for and what some process keeps complete. */
+function lookedAt(
+  context: CommandContext,
+  kept: readonly Keys[],
+  asked: Keys | undefined,
+  options: ResolvedSessionOptions,
+): readonly Keys[] {
+  if (context.values['keys'] === 'sessions') return ['sessions'];
+  const wanted = RESYNC_KEYS.filter((keys) => keys === asked || kept.includes(keys));
+  return wanted.length > 0 ? wanted : [options.keys];
 }
 
 /** What became of a node. */
@@ -161,39 +184,6 @@ async function resync(context: CommandContext, store: SessionStore): Promise<rea
     const complete = outcome === 'resynced' || outcome === 'complete';
     return { complete, report: { ...report, error: error?.message } };
   });
-}
-
-async function optionsOf(context: CommandContext): Promise<SessionOptions> {
-  const text = (name: string): string | undefined => context.values[name] as string | undefined;
-  const [nodes, phpIni, copies, rate] = [text('nodes'), text('php-ini'), text('copies'), text('rate')];
-  const [prefix, handler, keys] = [text('prefix'), text('handler'), text('keys')];
-  return {
-    operationTimeoutMs: 2_000,
-    ...(nodes === undefined && phpIni === undefined ? await configured(context) : {}),
-    ...(nodes === undefined ? {} : { nodes: nodes.split(/[\s,]+/).filter((word) => word !== '') }),
-    ...(phpIni === undefined ? {} : { phpIni }),
-    ...(handler === undefined ? {} : { handler: readChoice('--handler', handler, HANDLERS, 'memcached') }),
-    ...(copies === undefined ? {} : { copies: wholeNumber('--copies', copies) }),
-    ...(prefix === undefined ? {} : { prefix }),
-    ...(keys === undefined ? {} : { keys: readChoice('--keys', keys, KEYS, 'sessions') }),
-    ...(rate === undefined ? {} : { resyncItemsPerSecond: wholeNumber('--rate', rate) }),
-  };
-}
-
-async function configured(context: CommandContext): Promise<SessionOptions> {
-  const { options, source } = await configOf(context);
-  if (options.sessions === undefined)
-    throw invalidOption(
-      'sessions',
-      `configured, or --nodes or --php-ini to be given (looked at ${source})`,
-      undefined,
-    );
-  return options.sessions as SessionOptions;
-}
-
-function wholeNumber(name: string, text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw invalidOption(name, 'a whole number', text);
 }
 
 function megabytes(bytes: number): string {

@@ -1,4 +1,7 @@
 /** `stormlamp resync` on real nodes: what it tells of them, and how it fills one that restarted empty. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startSessionGateway } from '../../src/gateway/start-session-gateway.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
@@ -116,6 +119,46 @@ test('--keys is the kind that is looked at, where nobody keeps any yet', async (
   expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/`--keys`.*'sessions', 'all'/)]);
   const handler = await stormlamp(['resync', '--nodes', names.join(','), '--handler', 'redis']);
   expect([handler.code, handler.stderr]).toEqual([2, expect.stringMatching(/`--handler`/)]);
+});
+
+test('flags come before the configuration, and what they do not say is taken from there', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'stormlamp-'));
+  try {
+    const file = join(folder, 'stormlamp.config.json');
+    writeFileSync(file, JSON.stringify({ sessions: { nodes: ['other:1'], prefix: 'shop.', copies: 1 } }));
+    const flags = ['resync', '--check', '--nodes', names[0] ?? '', '--json'];
+    const told = await stormlamp([...flags, '--config', file]);
+    expect(JSON.parse(told.stdout)).toMatchObject({
+      lookedAt: { prefix: 'shop.', copies: 1 },
+      nodes: [{ node: names[0] }],
+    });
+    const missing = await stormlamp([...flags, '--config', join(folder, 'missing.json')]);
+    expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining('missing.json')]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('nodes that are complete for another list are not filled for one that nobody keeps, unless that is said', async () => {
+  const two = [await servers.start(), await servers.start()].map(({ host, port }) => `${host}:${port}`);
+  {
+    await using store = await createSessionStore({ nodes: two });
+    const session = store.create();
+    session.data['n'] = 1;
+    await store.save(session);
+  }
+  const [kept, turned] = [two.join(','), two.toReversed().join(',')];
+  for (let time = 0; time < 2; time += 1) {
+    const refused = await stormlamp(['resync', '--nodes', turned]);
+    expect([refused.code, refused.stdout]).toEqual([
+      1,
+      expect.stringMatching(/another list[\s\S]*--new-list/),
+    ]);
+  }
+  const json = await stormlamp(['resync', '--nodes', turned, '--json']);
+  expect(JSON.parse(json.stdout)).toMatchObject({ ok: false, keptOtherwise: true, nodes: [] });
+  expect(await stormlamp(['resync', '--nodes', kept])).toMatchObject({ code: 0 });
+  expect(await stormlamp(['resync', '--nodes', turned, '--new-list'])).toMatchObject({ code: 0 });
 });
 
 test('wrong words and numbers are told', async () => {

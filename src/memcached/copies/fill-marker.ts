@@ -6,7 +6,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { OWN_PREFIX } from './copy-key.js';
 
-const FILLED_PREFIX = `${OWN_PREFIX}filled:`;
+/** Where nodes say that they are filled, whichever ring it is for. */
+export const FILLED_PREFIX: string = `${OWN_PREFIX}filled:`;
 /** Whether a server process began at the same second is told to within this many seconds. */
 const START_TOLERANCE_SECONDS = 2;
 
