@@ -2,12 +2,14 @@
  * The memory that answers take which clients have asked for and not read yet, all clients together. Who asks for many items waits until
  * there is room for the largest answers there may be; where what is not read makes it short, clients that read nothing are closed before
  * their time is over. Room that is kept for answers which are yet to come closes nobody: it is given back when they are there.
+ *
+ * Requests of which a part is here have a room of the same kind: there it is clients that send nothing more which are closed.
  */
 import type { AttentiveClock } from './attentive-clock.js';
 
-/** A client whose answers wait for it. */
+/** A client whose answers wait for it, or the part of whose request. */
 export interface UnreadClient {
-  /** Since when nothing was read, by the room's clock. */
+  /** Since when nothing was read, or sent, by the room's clock. */
   readonly since: number;
   /** Closes it. */
   readonly giveUp: () => void;

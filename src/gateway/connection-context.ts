@@ -22,6 +22,8 @@ export interface ConnectionContext {
   readonly turns: FairTurns;
   /** The memory for answers of all clients. */
   readonly room: AnswerRoom;
+  /** The memory for what is here of requests that are not whole, of all clients. */
+  readonly requests: AnswerRoom;
   /** Figures of the gateway. */
   readonly counters: GatewayCounters;
   /** The gateway's figures of a group; undefined when there is no such group. */

@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { UnreadClient } from './answer-room.js';
 import { BinaryReader } from './binary-reader.js';
 import { ClientOutput } from './client-output.js';
 import { type ItemsRequest, readsOnly, type Step, stepsOf } from './command-steps.js';
@@ -42,6 +43,8 @@ export class GatewayConnection {
   readonly #output: ClientOutput;
   /** When the request that is not whole yet was begun; 0 when there is none. */
   #begunAt = 0;
+  /** Counts what is here of that request. */
+  #half: UnreadClient | undefined;
   /** When bytes were received last, or the client began to read too slowly. */
   #movedAt: number;
   #armedMs = -1;
@@ -81,6 +84,7 @@ export class GatewayConnection {
     socket.on('close', () => {
       this.#ended = true;
       this.#cancelLoginTimer?.();
+      this.#forgetHalf();
       this.#context.items.gone(this);
     });
     socket.on('timeout', () => this.#silent());
@@ -109,6 +113,7 @@ export class GatewayConnection {
   #received(chunk: Buffer): void {
     // Whoever sends byte by byte is never silent, and never done.
     if (this.#begunAt > 0 && this.#late()) this.#stalled();
+    this.#forgetHalf();
     if (this.#ended) return;
     this.#movedAt = this.#context.clock.now();
     this.#context.counters.bytesRead += chunk.length;
@@ -326,7 +331,20 @@ export class GatewayConnection {
     const midway = this.#reader?.midway ?? this.#input.size > 0;
     if (!midway) this.#begunAt = 0;
     else if (this.#begunAt === 0) this.#begunAt = this.#movedAt;
+    if (midway) this.#countHalf(this.#movedAt);
     this.#setTimeout(midway ? stallTimeoutMs : idleTimeoutMs);
+  }
+
+  #countHalf(since: number): void {
+    const giveUp = (): void =>
+      this.#fault('the rest of its request did not come, and there was no room for those of others', true);
+    this.#half = { since, giveUp };
+    this.#context.requests.wait(this.#half, this.#input.capacity);
+  }
+
+  #forgetHalf(): void {
+    if (this.#half !== undefined) this.#context.requests.read(this.#half);
+    this.#half = undefined;
   }
 
   // Whatever is sent or received begins it anew.

@@ -35,6 +35,8 @@ const REFUSALS_AT_ONCE = 64;
 const TURNS = 8;
 /** Answers that clients have asked for and not read, all of them together. */
 const ANSWER_BYTES = 256 * 1_048_576;
+/** Parts of requests, of all clients together; at least two of the largest. */
+const REQUEST_BYTES = 256 * 1_048_576;
 const FULL = 'ERROR Too many open connections\r\n';
 
 /** A listening gateway. */
@@ -49,6 +51,7 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
   readonly #clock = new AttentiveClock();
   readonly #turns = new FairTurns(TURNS);
   readonly #room = new AnswerRoom(ANSWER_BYTES, this.#clock);
+  readonly #requests: AnswerRoom;
   readonly #startedAt = Date.now();
   #closing: Promise<void> | undefined;
 
@@ -62,6 +65,7 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
     this.#items = items;
     this.#store = store;
     this.#options = options;
+    this.#requests = new AnswerRoom(Math.max(REQUEST_BYTES, 2 * options.maxValueBytes), this.#clock);
     // A client may close its side and still wait for answers.
     const plain = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
     const { tls } = options;
@@ -180,6 +184,7 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
       clock: this.#clock,
       turns: this.#turns,
       room: this.#room,
+      requests: this.#requests,
       counters: this.#counters,
       stats: (group) => this.#stats(group),
       login: (username, password) => this.#mayEnter(username, password),

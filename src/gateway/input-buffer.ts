@@ -16,6 +16,11 @@ export class InputBuffer {
     return this.#end - this.#start;
   }
 
+  /** How much memory they take, with the room for more. */
+  get capacity(): number {
+    return this.#bytes.length;
+  }
+
   /** Whether bytes that come are thrown away. */
   get skipping(): boolean {
     return this.#skip > 0;

@@ -81,6 +81,7 @@ beforeEach(async () => {
       clock,
       turns,
       room: new AnswerRoom(Number.MAX_SAFE_INTEGER, clock),
+      requests: new AnswerRoom(Number.MAX_SAFE_INTEGER, clock),
       counters: newCounters(),
       stats: () => undefined,
       login: () => false,

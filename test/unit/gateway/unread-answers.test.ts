@@ -1,4 +1,4 @@
-/** Clients that ask for much and read nothing: what they may take of the memory, and what is left for others. */
+/** Clients that ask for much and read nothing, or send a part and no more: what they may take of the memory, and what is left for others. */
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { AnswerRoom } from '../../../src/gateway/answer-room.js';
@@ -12,6 +12,7 @@ import { Wire } from '../../integration/wire.js';
 
 const VALUE_BYTES = 64 * 1024;
 const ROOM_BYTES = 4 * 32 * VALUE_BYTES;
+const REQUEST_BYTES = 8 * VALUE_BYTES;
 const value = Buffer.alloc(VALUE_BYTES, 'x');
 const hit: ItemAnswer = { status: 'hit', item: { value, flags: 0, cas: 1n } };
 const huge: ItemAnswer = { status: 'hit', item: { value: Buffer.alloc(6_000_000, 'x'), flags: 0, cas: 1n } };
@@ -43,6 +44,7 @@ class LargeItems implements GatewayItems {
 
 let items: LargeItems;
 let room: AnswerRoom;
+let requests: AnswerRoom;
 let faults: string[];
 let sockets: Set<Socket>;
 let port: number;
@@ -57,6 +59,7 @@ beforeEach(async () => {
   const clock = new AttentiveClock();
   clock.start();
   room = new AnswerRoom(ROOM_BYTES, clock);
+  requests = new AnswerRoom(REQUEST_BYTES, clock);
   const turns = new FairTurns(8);
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
@@ -68,6 +71,7 @@ beforeEach(async () => {
       clock,
       turns,
       room,
+      requests,
       counters: newCounters(),
       stats: () => undefined,
       login: () => false,
@@ -156,4 +160,26 @@ test('single reads that may be very large are looked up one after the other, whe
     reader.close();
   }
   await eventually('nothing is kept for who is gone', () => room.used === 0);
+});
+
+test('requests that never end take the room that there is, and then those are closed that have sent nothing for a second', async () => {
+  const part = Buffer.concat([
+    Buffer.from(`set k 0 0 ${VALUE_BYTES}\r\n`),
+    value.subarray(0, VALUE_BYTES - 10),
+  ]);
+  const clients = Array.from({ length: 40 }, () => connect(port, '127.0.0.1'));
+  for (const client of clients) client.on('error', () => undefined).write(part);
+  await eventually('there is room again', () => faults.length > 20 && requests.used <= REQUEST_BYTES);
+  expect(new Set(faults)).toEqual(new Set([expect.stringContaining('the rest of its request did not come')]));
+  expect(faults.length).toBeLessThan(clients.length);
+  // One that was left is served when the rest is here.
+  const left = clients.filter(({ destroyed }) => !destroyed);
+  const answers: string[] = [];
+  for (const client of left) {
+    client.on('data', (bytes: Buffer) => void answers.push(bytes.toString()));
+    client.write(Buffer.concat([value.subarray(0, 10), Buffer.from('\r\n')]));
+  }
+  await eventually('an answer', () => answers.length > 0);
+  for (const client of clients) client.destroy();
+  await eventually('nothing is counted any more', () => requests.used === 0);
 });
