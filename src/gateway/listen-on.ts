@@ -1,10 +1,13 @@
 /** Listens on a port or a unix socket, and says what to do where that cannot be. */
 import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { ResolvedSessionGatewayOptions } from './gateway-options.js';
 import { removeStaleSocket } from './stale-socket.js';
+
+/** The longest path of a socket, in bytes. */
+const LONGEST_PATH = 107;
 
 type Place = ResolvedSessionGatewayOptions['listen'];
 
@@ -15,23 +18,42 @@ type Place = ResolvedSessionGatewayOptions['listen'];
  */
 export async function listenOn(server: Server, listen: Place): Promise<void> {
   try {
-    if ('path' in listen) await removeStaleSocket(listen.path);
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(listen, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
+    await begin(server, listen);
   } catch (error) {
     throw listenError(listen, error);
   }
 }
 
-/** Listens for a moment, to learn whether that can be before anything else is set about. Errors: as {@link listenOn}. */
+async function begin(server: Server, listen: Place): Promise<void> {
+  if ('path' in listen) await removeStaleSocket(listen.path);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(listen, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/**
+ * Listens for a moment, to learn whether that can be before anything else is set about. Of a unix socket under another name: who waits for
+ * that file waits for a gateway that serves. Errors: as {@link listenOn}.
+ */
 export async function tryToListen(listen: Place): Promise<void> {
+  let place = listen;
+  if ('path' in listen) {
+    await removeStaleSocket(listen.path);
+    if (existsSync(listen.path))
+      throw listenError(listen, Object.assign(new Error('it is there'), { code: 'EADDRINUSE' }));
+    place = { ...listen, path: join(dirname(listen.path), `.${process.pid}.try`) };
+    if (Buffer.byteLength(place.path) > LONGEST_PATH) return;
+  }
   const server = createServer((socket) => socket.destroy());
-  await listenOn(server, listen);
+  try {
+    await begin(server, place);
+  } catch (error) {
+    throw listenError(listen, error);
+  }
   await new Promise((closed) => server.close(closed));
 }
 
