@@ -23,6 +23,7 @@ import {
   storeExtras,
   UINT64_MAX,
 } from './request-fields.js';
+import { valueTooLarge } from './value-too-large.js';
 import type { WireRequest } from './wire-message.js';
 import { NO_FLAGS, type WireResponse } from './wire-response.js';
 
@@ -88,6 +89,11 @@ export class BinaryNode implements MemcachedNode {
 
   peek(key: string, options?: CallOptions): Promise<MemcachedItem | null> {
     return this.#call('none', 'get', () => keyed(Opcode.GET, key), options, this.#readItem);
+  }
+
+  assertFits(key: string, { length }: { readonly length: number }): void {
+    const limit = maxValueBytes(this.#itemBytes ?? DEFAULT_ITEM_BYTES, Buffer.byteLength(key));
+    if (length > limit) throw valueTooLarge(this.id, length, limit);
   }
 
   getAndTouch(key: string, exptime: number, options?: CallOptions): Promise<MemcachedItem | null> {
@@ -208,7 +214,7 @@ export class BinaryNode implements MemcachedNode {
       const exptime = this.#expiry(options.exptime);
       const extras = storeExtras(exptime === options.exptime ? options : { ...options, exptime });
       const checked = { ...keyed(opcode, key), extras, value, cas: this.#comparable(options.cas) };
-      this.#assertFits(key, value);
+      this.assertFits(key, value);
       return checked;
     };
     const read = (response: WireResponse): StoreResult => this.#stored(what, response);
@@ -333,16 +339,6 @@ export class BinaryNode implements MemcachedNode {
   #done(): void {
     this.#running -= 1;
     if (this.#running === 0) this.#onIdle?.();
-  }
-
-  #assertFits(key: string, value: Buffer): void {
-    const limit = maxValueBytes(this.#itemBytes ?? DEFAULT_ITEM_BYTES, Buffer.byteLength(key));
-    if (value.length <= limit) return;
-    throw new StormlampError(
-      ErrorCode.SESSION_TOO_LARGE,
-      `A value of ${value.length} bytes does not fit into memcached ${this.id}, which takes ${limit}. Nothing was sent; store less, or start memcached with a larger -I`,
-      { node: this.id },
-    );
   }
 
   #comparable(cas: bigint | undefined): bigint {

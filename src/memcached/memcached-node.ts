@@ -55,6 +55,11 @@ export interface MemcachedNode {
   peek(key: string, options?: CallOptions): Promise<MemcachedItem | null>;
   /** Reads an item and renews its expiry; null is a miss. */
   getAndTouch(key: string, exptime: number, options?: CallOptions): Promise<MemcachedItem | null>;
+  /**
+   * Sends nothing, and throws what a store of `value` would end with where that is larger than the server takes, as far as is known: it
+   * tells that when it is connected to.
+   */
+  assertFits(key: string, value: { readonly length: number }): void;
   /** Stores, or compares and sets. */
   set(key: string, value: Buffer, options: StoreOptions): Promise<StoreResult>;
   /** Stores only when the key does not exist. Never retried: `exists` means that somebody else has it. */

@@ -52,6 +52,16 @@ export function withSessionValues(
       (await node.getMany(keys, options)).map((item, place) => opened(keys[place] ?? '', item)),
     peek: async (key, options) => opened(key, await node.peek(key, options)),
     getAndTouch: async (key, exptime, options) => opened(key, await node.getAndTouch(key, exptime, options)),
+    assertFits: (key, value) => {
+      if (seal === undefined || !isSession(key) || !Buffer.isBuffer(value))
+        return node.assertFits(key, value);
+      try {
+        // Sealing costs more than to see that it is nowhere near.
+        node.assertFits(key, { length: 4 * value.length + 1_024 });
+      } catch {
+        node.assertFits(key, seal.seal(value));
+      }
+    },
     set: (key, value, options) => node.set(key, stored(key, value), options),
     add: (key, value, options) => node.add(key, stored(key, value), options),
     replace: (key, value, options) => node.replace(key, stored(key, value), options),

@@ -240,6 +240,18 @@ test('a node without room that refuses instead of throwing out: the save is told
   expect(found.filter((there) => !there)).toEqual([]);
 });
 
+test('a session that only one of two nodes takes is refused, and stays as it was on both', async () => {
+  const unequal = [await servers.start(['-I', '2m']), await servers.start()];
+  await using store = await open(unequal);
+  for (const id of (await saveSessions(store, 6)).keys()) {
+    const before = await store.readRaw(id);
+    const session = await store.load(id);
+    session.data['page'] = 'x'.repeat(1_500_000);
+    await expect(store.save(session)).rejects.toMatchObject({ code: ErrorCode.SESSION_TOO_LARGE });
+    expect(await store.readRaw(id)).toEqual(before);
+  }
+});
+
 test('three nodes with two copies: one is away, its sessions are written to the spare one, and the other may go, too', async () => {
   const three = [await servers.start(), await servers.start(), await servers.start()];
   await using store = await open(three, { acks: 'all' });

@@ -141,9 +141,24 @@ export function unsureOf(seen: readonly CopySeen[]): StormlampError {
   return storeUnsure(failuresOf(seen), answered);
 }
 
-/** @throws StormlampError `ERR_STORE_DOWN` when fewer nodes than `acks` asks for can take a change, by what was seen before it is begun. */
-export function assertEnough(places: CopyPlaces, key: CopyKey, seen: readonly CopySeen[], acks: Acks): void {
+/**
+ * Looks whether a change can be made, by what was seen before it is begun.
+ *
+ * @throws StormlampError `ERR_STORE_DOWN` when fewer nodes than `acks` asks for can take it; `ERR_SESSION_TOO_LARGE` when one of them takes
+ * no such value: some would have it, and others still the old one.
+ */
+export function assertTakable(
+  places: CopyPlaces,
+  key: CopyKey,
+  value: Buffer,
+  seen: readonly CopySeen[],
+  acks: Acks,
+): void {
   const able = seen.flatMap(({ node, reached }) => (reached ? [node] : []));
-  if (isAcknowledged(acks, places.listed(key, able).length, places.copies)) return;
-  throw storeDown(failuresOf(seen), 'Fewer nodes than `acks` asks for can take the change: nothing was changed');
+  if (!isAcknowledged(acks, places.listed(key, able).length, places.copies))
+    throw storeDown(
+      failuresOf(seen),
+      'Fewer nodes than `acks` asks for can take the change: nothing was changed',
+    );
+  for (const node of able) places.node(node)?.assertFits(key.key, value);
 }

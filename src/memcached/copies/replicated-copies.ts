@@ -14,7 +14,7 @@ import { CopyPlaces } from './copy-places.js';
 import { type Acks, type CopyReport, changeUnsure, storeDown } from './copy-report.js';
 import { type CopySeen, decideCopies, isNewerThanTomb, type ReachedCopy } from './decide-copies.js';
 import { FirstAnswers } from './first-answers.js';
-import { assertEnough, CopyLook, failuresOf, unsureOf } from './look-at-copies.js';
+import { assertTakable, CopyLook, failuresOf, unsureOf } from './look-at-copies.js';
 import type { NodeStandings } from './node-standings.js';
 import { NoteWriter } from './note-writer.js';
 import { CopyRemoval, type RemovalReport } from './remove-copies.js';
@@ -249,7 +249,7 @@ export class ReplicatedCopies {
       }
       // What only nodes of the other list hold is not found by whoever does not know that list yet, or any more.
       if (seen.every((copy) => !copy.reached || copy.role === 'joint')) throw storeDown(failuresOf(seen));
-      if (!commit.isBegun) assertEnough(this.places, key, seen, acks);
+      if (!commit.isBegun) assertTakable(this.places, key, content.value, seen, acks);
       const report = await commit.write({ seen, decision }, content).catch((error: unknown) => {
         // Some copies may have taken it, and nothing tells the others.
         this.#options.onDiffering?.(key);

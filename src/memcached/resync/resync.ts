@@ -221,7 +221,12 @@ export class Resync extends SafeEmitter<ResyncEvents> {
 
   async #runJob(job: ResyncJob, reports: Map<NodeId, NodeResyncReport>): Promise<void> {
     const { places } = this.#options;
-    if (job.kind === 'mark') return await this.#worker.mark(job.nodes);
+    if (job.kind === 'mark') {
+      await this.#worker.mark(job.nodes);
+      // Another process may be at it.
+      if (!this.#views().every(({ filled }) => filled)) await pause(MARK_AGAIN_MS, this.#stop.signal);
+      return;
+    }
     const { node } = job;
     // Its breaker lets nobody through before one more look went well.
     if (places.node(node)?.available === false) return await pause(LOOK_AGAIN_MS, this.#stop.signal);

@@ -116,6 +116,9 @@ export class FakeMemcachedNode implements MemcachedNode {
     return this.#call(undefined, () => this.#server.read(key) ?? null);
   }
 
+  /** See {@link MemcachedNode.assertFits}: everything does. */
+  assertFits(): void {}
+
   /** See {@link MemcachedNode.getAndTouch}. */
   async getAndTouch(key: string, exptime: number): Promise<MemcachedItem | null> {
     await this.touch(key, exptime);

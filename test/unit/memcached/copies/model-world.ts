@@ -150,6 +150,8 @@ export class ModelNode implements MemcachedNode {
     return this.get(key);
   }
 
+  assertFits(_key: string, _value: { readonly length: number }): void {}
+
   getAndTouch(key: string): Promise<MemcachedItem | null> {
     return this.get(key);
   }

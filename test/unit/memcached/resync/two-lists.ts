@@ -51,5 +51,5 @@ export function twoLists(
   const prepare = (): void => places.relist(list, { nodes: [a, d], place: () => [0, 1], ring: 'new' }, true);
   const cancel = (): void => places.relist(list);
   prepare();
-  return { network, a, b, d, resync, prepare, cancel };
+  return { network, a, b, d, places, resync, prepare, cancel };
 }
