@@ -21,7 +21,7 @@ function world() {
     await network.drive(work);
     return await work;
   };
-  return { network, servers, process, run };
+  return { servers, process, run };
 }
 
 test('is not believed by a plain read: what only a spare node has is found', async () => {
@@ -48,18 +48,22 @@ test('is not believed by a plain read: what only a spare node has is found', asy
 });
 
 test('a read asks for what says so in the packet of its item, and for a missing one no more', async () => {
-  const { network, process, run } = world();
-  const { copies } = process();
-  const asked: string[] = [];
-  network.trace = (line) => {
-    const [, node, command, key] = line.split(' ');
-    if (node === 'a') asked.push(`${command} ${key}`);
-  };
-  expect((await run(copies.read(KEY, deadline))).item).toBeNull();
-  expect(asked).toEqual([
-    `get ${KEY.key}`,
-    `get stormlamp:hint:${KEY.key}`,
-    `get stormlamp:tomb:${KEY.key}`,
-    `get ${fillMarkerKey('ring')}`,
-  ]);
+  const { servers } = world();
+  const packets: (readonly string[])[] = [];
+  class CountedNode extends ModelNode {
+    override getMany(keys: readonly string[]): ReturnType<ModelNode['getMany']> {
+      packets.push(keys);
+      return super.getMany(keys);
+    }
+  }
+  const network = new Network(new Chance(3));
+  const [first, second] = servers.map((server, index) =>
+    index === 0 ? new CountedNode(server, network) : new ModelNode(server, network),
+  );
+  if (first === undefined || second === undefined) throw new Error('two nodes are wanted');
+  const reading = copiesOn([first, second]).read(KEY, deadline);
+  await network.drive(reading);
+  expect((await reading).item).toBeNull();
+  const notes = ['hint', 'tomb'].map((kind) => `stormlamp:${kind}:${KEY.key}`);
+  expect(packets).toEqual([[KEY.key, ...notes, fillMarkerKey('ring')]]);
 });
