@@ -5,10 +5,12 @@ import { exptimeOf } from '../memcached/exptime.js';
 import type { CacheKeys } from './cache-keys.js';
 import { type CacheTags, notedTags, type TagGenerations, tagNote } from './cache-tags.js';
 import type { StoredCacheValue } from './php-cache-value.js';
+import { readRefreshFlags } from './refresh-mark.js';
 import { NODE_DOWN, type SharedLevel } from './shared-level.js';
 
 /** A reader does not ask for more tags that it did not name: what a node says must not cost it any number of questions. */
 const MAX_OTHERS = 10_000;
+const NO_TAGS: ReadonlyMap<string, string> = new Map();
 
 /** A value, and the tags that it was stored with. */
 export interface TaggedCacheValue extends StoredCacheValue {
@@ -51,7 +53,9 @@ export class SharedValues {
     if (found === NODE_DOWN || asked === undefined) return NODE_DOWN;
     const [item = null, note] = found;
     if (item === null) return undefined;
-    const noted = notedTags(note?.value, item.cas) ?? new Map<string, string>();
+    const noted = readRefreshFlags(item.flags, 0).tagged ? notedTags(note?.value, item.cas) : NO_TAGS;
+    // Its note is not there yet, was thrown out, or tells of another version: nothing says whether its tags were voided.
+    if (noted === undefined) return undefined;
     // Nearly all readers give the tags that the value has; the others are worth a second question.
     const others = [...noted.keys()].filter((tag) => !tags.includes(tag));
     if (others.length > MAX_OTHERS) return undefined;
@@ -72,7 +76,7 @@ export class SharedValues {
     }
   }
 
-  /** Stores a value, and the generations of its tags beside it. */
+  /** Stores a value, and the generations of its tags beside it; its flags say whether there are any. */
   async write(
     name: string,
     { value, flags }: StoredCacheValue,
@@ -88,13 +92,7 @@ export class SharedValues {
         const result = await node.set(key, value, { ...options, flags, exptime });
         if (result.status !== 'stored' || Object.keys(generations).length === 0) return;
         const note = tagNote(result.cas, generations);
-        try {
-          await node.set(this.#keys.tagsOf(name).key, note, { ...options, exptime });
-        } catch (error) {
-          // Without its note it would be believed whatever becomes of its tags.
-          await node.delete(key, { ...options, cas: result.cas }).catch(() => undefined);
-          throw error;
-        }
+        await node.set(this.#keys.tagsOf(name).key, note, { ...options, exptime });
       });
       return done === NODE_DOWN ? 'node-down' : 'stored';
     } catch (error) {

@@ -327,7 +327,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     const now = Date.now() / 1000;
     const end = Math.floor(now + Math.ceil(seconds));
     const dueAt = seconds === 0 ? undefined : Math.min(end, Math.ceil(now + seconds * share));
-    const mark = refreshFlags({ absent, dueAt }, Math.floor(now));
+    const mark = refreshFlags({ absent, tagged: plan.tags.length > 0, dueAt }, Math.floor(now));
     return { value: stored.value, flags: stored.flags + mark };
   }
 

@@ -6,6 +6,7 @@ import { createTieredCache } from '../../src/cache/create-tiered-cache.js';
 import type { TieredCache } from '../../src/cache/tiered-cache.js';
 import { ErrorCode } from '../../src/common/stormlamp-error.js';
 import { createCluster } from '../../src/create-cluster.js';
+import type { MemcachedNode } from '../../src/memcached/memcached-node.js';
 import { createMemcachedNode } from '../../src/memcached/memjs-node.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { eventually } from './eventually.js';
@@ -503,6 +504,20 @@ describe('changes', () => {
     expect([await one.get(key), await other.get(key)]).toEqual(['plain', 'plain']);
   });
 
+  test('a value whose tags are not noted yet, or not any more, is believed by nobody until PHP replaces it', async () => {
+    const [key, none] = [newKey(), newKey()];
+    const [maker, reader] = [open(), open()];
+    await maker.set(key, 'tagged', { tags: ['noted'] });
+    await maker.wrap(none, () => undefined, { tags: ['noted'] });
+    // So it is when the maker dies between the two, and when the node has no room for the note.
+    await onEveryNode((node) => node.delete(`cache.${key}~tags`));
+    await onEveryNode((node) => node.delete(`cache.${none}~tags`));
+    expect(await reader.get(key)).toBeUndefined();
+    expect(await reader.wrap(none, () => 'made')).toBe('made');
+    expect(await php(`echo $m->get('${key}'); $m->set('${key}', 'from PHP');`)).toBe('tagged');
+    expect(await reader.get(key)).toBe('from PHP');
+  });
+
   test('a tag that is voided while the value is made voids it', async () => {
     const key = newKey();
     const [one, other] = [open(), open()];
@@ -615,15 +630,22 @@ test('what a call does not take is refused before anything is stored', async () 
   expect(await cache.get(key)).toBe(undefined);
 });
 
-/** Gives the stored item other flags, as an extension with another serializer would. */
-async function rawFlags(key: string, flags: number): Promise<void> {
+/** Does something to an item on every node: only one of them has it. */
+async function onEveryNode(work: (node: MemcachedNode) => Promise<unknown>): Promise<void> {
   for (const { id } of servers.memcached) {
     const [host = '', port] = id.split(':');
     const node = createMemcachedNode({ address: { host, port: Number(port) } });
-    const item = await node.get(`cache.${key}`);
-    if (item !== null) await node.set(`cache.${key}`, item.value, { exptime: 60, flags });
+    await work(node);
     await node.close();
   }
+}
+
+/** Gives the stored item other flags, as an extension with another serializer would. */
+async function rawFlags(key: string, flags: number): Promise<void> {
+  await onEveryNode(async (node) => {
+    const item = await node.get(`cache.${key}`);
+    if (item !== null) await node.set(`cache.${key}`, item.value, { exptime: 60, flags });
+  });
 }
 
 test('a cluster has it as one of its parts', async () => {
