@@ -2,6 +2,7 @@
 import type { CallOptions } from '../common/deadline.js';
 import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import { exptimeOf } from '../memcached/exptime.js';
+import type { MemcachedItem, MemcachedNode, StoreOptions, StoreResult } from '../memcached/memcached-node.js';
 import type { CacheKeys } from './cache-keys.js';
 import { type CacheTags, notedTags, type TagGenerations, tagNote } from './cache-tags.js';
 import type { StoredCacheValue } from './php-cache-value.js';
@@ -17,6 +18,20 @@ export interface TaggedCacheValue extends StoredCacheValue {
   /** All of them, whichever the reader asked for. */
   readonly tags: readonly string[];
 }
+
+/** What is under a key: nothing, or this version of an item; 0 is any, of a server that keeps no versions. */
+export type CacheVersion = 'nothing' | bigint;
+
+/** What a reader found under a key. */
+export interface FoundValue {
+  /** Undefined when there is none, or none that can be believed. */
+  readonly value: TaggedCacheValue | undefined;
+  /** What is there, whether it can be believed or not. */
+  readonly version: CacheVersion;
+}
+
+/** What became of a store: `exists` when something else was there than it may replace, `not-found` when that was gone. */
+export type CacheStoreStatus = StoreResult['status'] | 'too-large' | 'node-down';
 
 /** The values of one cache. */
 export class SharedValues {
@@ -43,7 +58,7 @@ export class SharedValues {
     name: string,
     tags: readonly string[],
     call?: CallOptions,
-  ): Promise<TaggedCacheValue | typeof NODE_DOWN | undefined> {
+  ): Promise<FoundValue | typeof NODE_DOWN> {
     const { key, place } = this.#keys.value(name);
     const keys = [key, this.#keys.tagsOf(name).key];
     const [found, asked] = await Promise.all([
@@ -52,18 +67,27 @@ export class SharedValues {
     ]);
     if (found === NODE_DOWN || asked === undefined) return NODE_DOWN;
     const [item = null, note] = found;
-    if (item === null) return undefined;
-    const noted = readRefreshFlags(item.flags, 0).tagged ? notedTags(note?.value, item.cas) : NO_TAGS;
+    if (item === null) return { value: undefined, version: 'nothing' };
+    return { value: await this.#believed(item, note?.value, asked, call), version: item.cas };
+  }
+
+  async #believed(
+    { value, flags, cas }: MemcachedItem,
+    note: Buffer | undefined,
+    asked: NonNullable<TagGenerations>,
+    call: CallOptions | undefined,
+  ): Promise<TaggedCacheValue | undefined> {
+    const noted = readRefreshFlags(flags, 0).tagged ? notedTags(note, cas) : NO_TAGS;
     // Its note is not there yet, was thrown out, or tells of another version: nothing says whether its tags were voided.
     if (noted === undefined) return undefined;
     // Nearly all readers give the tags that the value has; the others are worth a second question.
-    const others = [...noted.keys()].filter((tag) => !tags.includes(tag));
+    const others = [...noted.keys()].filter((tag) => !Object.hasOwn(asked, tag));
     if (others.length > MAX_OTHERS) return undefined;
     const rest = others.length === 0 ? {} : await this.#generationsOfNoted(others, call);
     if (rest === undefined) return undefined;
     const present = Object.entries({ ...asked, ...rest });
     if (!present.every(([tag, generation]) => noted.get(tag) === generation)) return undefined;
-    return { value: item.value, flags: item.flags, tags: [...noted.keys()] };
+    return { value, flags, tags: [...noted.keys()] };
   }
 
   // A note is what a node says: its tags need not be names that anybody could have given.
@@ -76,41 +100,71 @@ export class SharedValues {
     }
   }
 
-  /** Stores a value, and the generations of its tags beside it; its flags say whether there are any. */
+  /**
+   * Stores a value, and the generations of its tags beside it; its flags say whether there are any.
+   *
+   * @param over what it may replace: PHP, who asks nobody, may have stored or removed something since that was seen
+   */
   async write(
     name: string,
     { value, flags }: StoredCacheValue,
     ttlMs: number,
     generations: Readonly<Record<string, string>>,
+    over: CacheVersion | 'anything',
     call?: CallOptions,
-  ): Promise<'stored' | 'too-large' | 'node-down'> {
+  ): Promise<CacheStoreStatus> {
     const { key, place } = this.#keys.value(name);
     const exptime = exptimeOf(ttlMs);
-    if (value.length > this.#maxBytes) return await this.#tooLarge(name, call);
+    if (value.length > this.#maxBytes) return await this.#tooLarge(name, over, call);
     try {
       const done = await this.#shared.on(place, call, async (node, options) => {
-        const result = await node.set(key, value, { ...options, flags, exptime });
-        if (result.status !== 'stored' || Object.keys(generations).length === 0) return;
-        const note = tagNote(result.cas, generations);
-        await node.set(this.#keys.tagsOf(name).key, note, { ...options, exptime });
+        const result = await storeOver(over, node, key, value, { ...options, flags, exptime });
+        if (result.status === 'stored' && Object.keys(generations).length > 0) {
+          const note = tagNote(result.cas, generations);
+          await node.set(this.#keys.tagsOf(name).key, note, { ...options, exptime });
+        }
+        return result.status;
       });
-      return done === NODE_DOWN ? 'node-down' : 'stored';
+      return done === NODE_DOWN ? 'node-down' : done;
     } catch (error) {
       if (!isStormlampError(error, ErrorCode.SESSION_TOO_LARGE)) throw error;
-      return await this.#tooLarge(name, call);
+      return await this.#tooLarge(name, over, call);
     }
   }
 
-  async #tooLarge(name: string, call: CallOptions | undefined): Promise<'too-large'> {
+  async #tooLarge(
+    name: string,
+    over: CacheVersion | 'anything',
+    call: CallOptions | undefined,
+  ): Promise<'too-large'> {
     // What is stored there was to be replaced.
-    await this.remove(name, call);
+    await this.remove(name, call, over);
     return 'too-large';
   }
 
-  /** Removes a value; false when its node is down. */
-  async remove(name: string, call?: CallOptions): Promise<boolean> {
+  /** Removes a value, or only what was seen there; false when its node is down. */
+  async remove(
+    name: string,
+    call?: CallOptions,
+    only: CacheVersion | 'anything' = 'anything',
+  ): Promise<boolean> {
+    if (only === 'nothing') return true;
     const { key, place } = this.#keys.value(name);
-    const done = await this.#shared.on(place, call, (node, options) => node.delete(key, options));
+    const version = only === 'anything' || only === 0n ? {} : { cas: only };
+    const done = await this.#shared.on(place, call, (node, options) =>
+      node.delete(key, { ...options, ...version }),
+    );
     return done !== NODE_DOWN;
   }
+}
+
+async function storeOver(
+  over: CacheVersion | 'anything',
+  node: MemcachedNode,
+  key: string,
+  value: Buffer,
+  options: StoreOptions,
+): Promise<StoreResult> {
+  if (over === 'nothing') return await node.add(key, value, options);
+  return await node.set(key, value, over === 'anything' || over === 0n ? options : { ...options, cas: over });
 }

@@ -19,17 +19,17 @@ import { checkCacheCall, checkTags } from './check-cache-call.js';
 import { FleetFlights, type Flight } from './fleet-flights.js';
 import { LocalFlights, settledWithin } from './local-flights.js';
 import { LocalLevel } from './local-level.js';
-import { decodeCacheValue, encodeCacheValue, type StoredCacheValue } from './php-cache-value.js';
+import { type CachePlan, isAbsent, isDue, keepMs, markedValue, surelyLeftMs, ttlOf } from './marked-value.js';
+import { decodeCacheValue, type StoredCacheValue } from './php-cache-value.js';
 import { RecentFailures } from './recent-failures.js';
-import { readRefreshFlags, refreshFlags } from './refresh-mark.js';
 import { NODE_DOWN, SharedLevel } from './shared-level.js';
-import { SharedValues } from './shared-values.js';
+import { type CacheStoreStatus, type CacheVersion, type FoundValue, SharedValues, type TaggedCacheValue } from './shared-values.js';
 
 type Making = () => Promise<unknown> | unknown;
-interface Plan {
-  readonly ttlMs: number;
-  readonly negativeTtlMs: number;
-  readonly tags: readonly string[];
+/** What a value that is made may replace, and how long that does not end by itself. */
+interface Replaced {
+  readonly version: CacheVersion;
+  readonly surelyUntil: number;
 }
 
 const LIFE_MS = { min: 0, max: LONGEST_LIFE_MS };
@@ -82,8 +82,8 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
    */
   async get<T = unknown>(key: string, options: CacheReadOptions = {}): Promise<T | undefined> {
     this.#check(key, options);
-    const found = this.#fromProcess(key, options.tags ?? []) ?? (await this.#fromShared(key, options));
-    const stored = found === NODE_DOWN ? undefined : found;
+    const near = this.#fromProcess(key, options.tags ?? []);
+    const stored = near ?? valueOf(await this.#fromShared(key, options));
     if (stored === undefined) this.#counts.misses += 1;
     return this.#decode(key, stored) as T | undefined;
   }
@@ -102,7 +102,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     const plan = this.#plan(options);
     const near = this.#fromProcess(key, plan.tags);
     if (near !== undefined) {
-      if (this.#isDue(near)) this.#refreshLater(key, make, plan);
+      if (isDue(near, this.#options)) this.#refreshLater(key, make, plan);
       const value = this.#decode(key, near);
       if (value !== undefined || isAbsent(near)) return value as T;
     }
@@ -126,7 +126,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     const plan = this.#plan(options);
     if (value === undefined && plan.negativeTtlMs === 0) return await this.delete(key, options);
     const generations = plan.tags.length === 0 ? {} : await this.#tags.generations(plan.tags, options);
-    const stored = this.#encode(value, plan);
+    const stored = markedValue(value, plan, this.#options);
     const version = this.#log.version;
     const change: CacheChange = { keys: [key], tags: [] };
     this.#forget(change);
@@ -135,7 +135,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
       // Whoever makes the value at the moment must not put an older one over this.
       await this.#fleet.revoke(key);
       if (generations === undefined) await this.#values.remove(key, options);
-      else done = await this.#store(key, stored, plan, generations, options);
+      else done = (await this.#store(key, stored, plan, generations, 'anything', options)) === 'stored';
     } finally {
       // Who read the old value while this was under way may have kept it.
       this.#forget(change);
@@ -199,21 +199,21 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     return entry;
   }
 
-  async #fromShared(
-    key: string,
-    options: CacheReadOptions,
-  ): Promise<StoredCacheValue | typeof NODE_DOWN | undefined> {
+  async #fromShared(key: string, options: CacheReadOptions): Promise<FoundValue | typeof NODE_DOWN> {
     const tags = options.tags ?? [];
     const version = this.#log.version;
-    const stored = await this.#values.read(key, tags, options);
-    if (stored === undefined || stored === NODE_DOWN) return stored;
+    const found = await this.#values.read(key, tags, options);
+    const stored = valueOf(found);
+    if (stored === undefined) return found;
     this.#counts.sharedHits += 1;
-    if (version === this.#log.version) this.#keepFor(key, stored, stored.tags, this.#keepMs(stored));
-    return stored;
+    if (version === this.#log.version) {
+      this.#keepFor(key, stored, stored.tags, keepMs(stored, this.#options));
+    }
+    return found;
   }
 
   /** The value from the shared level or from `make`; whoever asks meanwhile gets the same, and nobody's abort is another's. */
-  #flight(key: string, make: Making, plan: Plan, options: CallOptions): Promise<StoredCacheValue> {
+  #flight(key: string, make: Making, plan: CachePlan, options: CallOptions): Promise<StoredCacheValue> {
     const flight = this.#flights.join(key, plan.tags, this.#options.flightMs, () =>
       this.#load(key, make, plan),
     );
@@ -223,11 +223,17 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
       : Deadline.of(options).race(`Waiting for the cached value`, flight);
   }
 
-  async #load(key: string, make: Making, plan: Plan): Promise<StoredCacheValue> {
-    const look = () => this.#fromShared(key, { tags: plan.tags });
+  async #load(key: string, make: Making, plan: CachePlan): Promise<StoredCacheValue> {
+    let version: CacheVersion = 'nothing';
+    const look = async (): Promise<StoredCacheValue | typeof NODE_DOWN | undefined> => {
+      const found = await this.#fromShared(key, { tags: plan.tags });
+      if (found === NODE_DOWN) return found;
+      version = found.version;
+      return found.value;
+    };
     const found = await look();
     if (found !== undefined && found !== NODE_DOWN) {
-      if (this.#isDue(found)) this.#refreshLater(key, make, plan);
+      if (isDue(found, this.#options)) this.#refreshLater(key, make, plan);
       return found;
     }
     const turn = await this.#fleet.take(key, look, found);
@@ -237,33 +243,45 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     }
     this.#counts.misses += 1;
     this.#counts.made += 1;
-    return await this.#make(key, make, plan, turn.flight);
-  }
-
-  /** Makes a value under a flight, and stores it unless it was revoked meanwhile. */
-  async #make(key: string, make: Making, plan: Plan, flight: Flight): Promise<StoredCacheValue> {
     try {
-      // Before the value is made: a tag that is voided while it is made voids it.
-      const generations = plan.tags.length === 0 ? {} : await this.#tags.generations(plan.tags);
-      const version = this.#log.version;
-      const value = await make();
-      const stored = this.#encode(value, plan);
-      if (generations === undefined || !(await flight.stillOurs())) return stored;
-      if (value === undefined && plan.negativeTtlMs === 0) {
-        // There may be one that was to be made anew.
-        await this.#values.remove(key);
-        this.#local.delete(key);
-        return stored;
-      }
-      await this.#store(key, stored, plan, generations);
-      if (version === this.#log.version) this.#keep(key, stored, plan);
-      return stored;
+      const over = { version, surelyUntil: Number.POSITIVE_INFINITY };
+      return await this.#make(key, make, plan, turn.flight, over);
     } finally {
-      await flight.end();
+      await turn.flight.end();
     }
   }
 
-  #refreshLater(key: string, make: Making, plan: Plan): void {
+  /** Makes a value under a flight, and stores it unless it was revoked, or PHP stored or removed one, meanwhile. */
+  async #make(
+    key: string,
+    make: Making,
+    plan: CachePlan,
+    flight: Flight,
+    over: Replaced,
+  ): Promise<StoredCacheValue> {
+    // Before the value is made: a tag that is voided while it is made voids it.
+    const generations = plan.tags.length === 0 ? {} : await this.#tags.generations(plan.tags);
+    const version = this.#log.version;
+    const value = await make();
+    const stored = markedValue(value, plan, this.#options);
+    if (generations === undefined || !(await flight.stillOurs())) return stored;
+    if (value === undefined && plan.negativeTtlMs === 0) {
+      // There may be one that was to be made anew.
+      await this.#values.remove(key, undefined, over.version);
+      this.#local.delete(key);
+      return stored;
+    }
+    let status = await this.#store(key, stored, plan, generations, over.version);
+    // What was there may have come to its end, or somebody removed it.
+    if (status === 'not-found' && performance.now() > over.surelyUntil) {
+      status = await this.#store(key, stored, plan, generations, 'nothing');
+    }
+    if (status === 'exists' || status === 'not-found') this.#local.delete(key);
+    else if (version === this.#log.version) this.#keep(key, stored, plan);
+    return stored;
+  }
+
+  #refreshLater(key: string, make: Making, plan: CachePlan): void {
     if (this.#refreshes.has(key) || this.#closing !== undefined || this.#failed.isRecent(key)) return;
     const work = this.#refresh(key, make, plan)
       .catch((error: unknown) => {
@@ -274,61 +292,45 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     this.#refreshes.set(key, work);
   }
 
-  async #refresh(key: string, make: Making, plan: Plan): Promise<void> {
+  async #refresh(key: string, make: Making, plan: CachePlan): Promise<void> {
     const flight = await this.#fleet.tryTake(key);
     if (flight === undefined) return;
-    // Somebody else may have made it anew already.
-    const present = await this.#fromShared(key, { tags: plan.tags });
-    if (present === NODE_DOWN || (present !== undefined && !this.#isDue(present))) return await flight.end();
-    this.#counts.refreshed += 1;
-    await this.#make(key, make, plan, flight);
+    try {
+      const found = await this.#fromShared(key, { tags: plan.tags });
+      if (found === NODE_DOWN) return;
+      const { value, version } = found;
+      // Somebody else may have made it anew already.
+      if (value !== undefined && !isDue(value, this.#options)) return;
+      this.#counts.refreshed += 1;
+      const leftMs =
+        value === undefined ? Number.POSITIVE_INFINITY : surelyLeftMs(value, plan.ttlMs, this.#options);
+      await this.#make(key, make, plan, flight, { version, surelyUntil: performance.now() + leftMs });
+    } finally {
+      await flight.end();
+    }
   }
 
   async #store(
     key: string,
     stored: StoredCacheValue,
-    plan: Plan,
+    plan: CachePlan,
     generations: Readonly<Record<string, string>>,
+    over: CacheVersion | 'anything',
     call?: CallOptions,
-  ): Promise<boolean> {
-    const result = await this.#values.write(key, stored, this.#ttlOf(stored, plan), generations, call);
-    if (result === 'too-large') this.publish('value-too-large', { key, bytes: stored.value.length });
-    return result === 'stored';
+  ): Promise<CacheStoreStatus> {
+    const status = await this.#values.write(key, stored, ttlOf(stored, plan), generations, over, call);
+    if (status === 'too-large') this.publish('value-too-large', { key, bytes: stored.value.length });
+    return status;
   }
 
-  #keep(key: string, stored: StoredCacheValue, plan: Plan): void {
-    const ttlMs = this.#ttlOf(stored, plan);
+  #keep(key: string, stored: StoredCacheValue, plan: CachePlan): void {
+    const ttlMs = ttlOf(stored, plan);
     const { local } = this.#options;
     this.#keepFor(key, stored, plan.tags, ttlMs === 0 ? local.ttlMs : Math.min(ttlMs, local.ttlMs));
   }
 
-  /** How long what another process may have stored is kept here: its end is not known, but not before it is due. */
-  #keepMs({ flags }: StoredCacheValue): number {
-    const { local, pollMs } = this.#options;
-    const { dueIn } = readRefreshFlags(flags, Date.now() / 1000);
-    return Math.min(local.ttlMs, dueIn > 0 ? dueIn * 1000 : pollMs);
-  }
-
   #keepFor(key: string, { value, flags }: StoredCacheValue, tags: readonly string[], ttlMs: number): void {
     this.#local.set(key, { value, flags, tags, expiresAt: performance.now() + ttlMs });
-  }
-
-  #ttlOf(stored: StoredCacheValue, { ttlMs, negativeTtlMs }: Plan): number {
-    return isAbsent(stored) ? negativeTtlMs : ttlMs;
-  }
-
-  #encode(value: unknown, plan: Plan): StoredCacheValue {
-    const absent = value === undefined;
-    const stored = encodeCacheValue(absent ? null : value, this.#options.format);
-    const { refreshAt } = this.#options;
-    const seconds = (absent ? plan.negativeTtlMs : plan.ttlMs) / 1000;
-    // Not all processes at once: the share is spread by a tenth. What is not made anew is due at its end.
-    const share = absent || refreshAt === 1 ? 1 : refreshAt * (0.95 + 0.1 * Math.random());
-    const now = Date.now() / 1000;
-    const end = Math.floor(now + Math.ceil(seconds));
-    const dueAt = seconds === 0 ? undefined : Math.min(end, Math.ceil(now + seconds * share));
-    const mark = refreshFlags({ absent, tagged: plan.tags.length > 0, dueAt }, Math.floor(now));
-    return { value: stored.value, flags: stored.flags + mark };
   }
 
   #decode(key: string, stored: StoredCacheValue | undefined): unknown {
@@ -340,11 +342,6 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
       this.#local.delete(key);
       return undefined;
     }
-  }
-
-  #isDue({ flags }: StoredCacheValue): boolean {
-    const { absent, dueIn } = readRefreshFlags(flags, Date.now() / 1000);
-    return dueIn === 0 && !absent && this.#options.refreshAt < 1;
   }
 
   #forget(change: CacheChange | undefined): void {
@@ -362,7 +359,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     }
   }
 
-  #plan(options: CacheWrapOptions): Plan {
+  #plan(options: CacheWrapOptions): CachePlan {
     const { tags = [] } = options;
     const ttlMs = readNumber('options.ttlMs', options.ttlMs, this.#options.ttlMs, LIFE_MS);
     const { negativeTtlMs: kept } = this.#options;
@@ -384,6 +381,6 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   }
 }
 
-function isAbsent({ flags }: StoredCacheValue): boolean {
-  return readRefreshFlags(flags, 0).absent;
+function valueOf(found: FoundValue | typeof NODE_DOWN): TaggedCacheValue | undefined {
+  return found === NODE_DOWN ? undefined : found.value;
 }

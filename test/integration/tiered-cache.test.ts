@@ -445,6 +445,69 @@ describe('changes', () => {
     expect(await other.get(key)).toBeUndefined();
   });
 
+  test('what PHP stores while a missing value is made stays', async () => {
+    const key = newKey();
+    const cache = open();
+    const made = await cache.wrap(key, async () => {
+      await php(`$m->set('${key}', 'new');`);
+      return 'outdated';
+    });
+    expect(made).toBe('outdated');
+    for (const reader of [cache, open()]) expect(await reader.get(key)).toBe('new');
+  });
+
+  test.each([
+    ['set', 'new'],
+    ['delete', undefined],
+    [undefined, 'anew'],
+  ] as const)('what PHP does (%s) while a value is made anew stays done', async (change, after) => {
+    const key = newKey();
+    await open({ refreshAt: 0 }).set(key, 'old', { ttlMs: 600_000 });
+    const cache = open({ local: { maxEntries: 0 } });
+    const held = heldMaker('anew');
+    await eventually('it is made anew', async () => {
+      expect(await cache.wrap(key, held.make, { ttlMs: 600_000 })).toBe('old');
+      return cache.stats().refreshed === 1;
+    });
+    if (change === 'set') await php(`$m->set('${key}', 'new');`);
+    if (change === 'delete') await php(`$m->delete('${key}');`);
+    held.release();
+    // It waits for what is being made.
+    await cache.close();
+    expect(await open().get(key)).toBe(after);
+  });
+
+  test('a value that PHP stores while there is found to be none stays', async () => {
+    const key = newKey();
+    await open({ refreshAt: 0 }).set(key, 'old', { ttlMs: 600_000 });
+    const cache = open({ local: { maxEntries: 0 }, negativeTtlMs: 0 });
+    const none = async (): Promise<undefined> => {
+      await php(`$m->set('${key}', 'new');`);
+      return undefined;
+    };
+    await eventually('it is made anew', async () => {
+      await cache.wrap<unknown>(key, none, { ttlMs: 600_000 });
+      return cache.stats().refreshed === 1;
+    });
+    await cache.close();
+    expect(await open().get(key)).toBe('new');
+  });
+
+  test('a value that ends while it is made anew is stored all the same', async () => {
+    const key = newKey();
+    await open({ refreshAt: 0 }).set(key, 'old', { ttlMs: 2_000 });
+    const [cache, reader] = [open({ local: { maxEntries: 0 } }), open({ local: { maxEntries: 0 } })];
+    const held = heldMaker('anew');
+    await eventually('it is made anew', async () => {
+      await cache.wrap(key, held.make, { ttlMs: 2_000 });
+      return cache.stats().refreshed === 1;
+    });
+    await eventually('the old one has ended', async () => (await reader.get(key)) === undefined);
+    held.release();
+    await cache.close();
+    expect(await reader.get(key)).toBe('anew');
+  });
+
   test('a voided tag voids its values everywhere, and no others', async () => {
     const [tagged, double, plain] = [newKey(), newKey(), newKey()];
     const [one, other] = [open(LONG), open(LONG)];
