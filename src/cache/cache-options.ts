@@ -41,7 +41,10 @@ export interface CacheOptions {
   readonly negativeTtlMs?: number;
   /** The share of its life after which a value that is read is made anew in the background; 1 never does. Default 0.8. */
   readonly refreshAt?: number;
-  /** How long one process may take to make a value while the others wait for it, in milliseconds. Default 10 000. */
+  /**
+   * How long a process that dies while it makes a value can hold the others up, and how long those in the same process join one that
+   * is being made, in milliseconds. What takes longer is stored all the same, up to 60 times as long. Default 10 000.
+   */
   readonly flightMs?: number;
   /** How long a process waits for a value that another one makes before it makes it itself, in milliseconds. Default 2000. */
   readonly waitMs?: number;

@@ -1,12 +1,14 @@
 /** One process makes a missing value while all others wait for it: whoever may is who could put a mark beside the value. */
 import { randomBytes } from 'node:crypto';
 import { pause } from '../common/backoff.js';
+import { outsideRequests } from '../common/outside-requests.js';
+import { Ticker } from '../common/ticker.js';
 import type { CacheKeys } from './cache-keys.js';
 import { NODE_DOWN, type SharedLevel } from './shared-level.js';
 
 /** The right to make a value. */
 export interface Flight {
-  /** Whether nobody revoked it, and it did not take too long: what was made under it may be stored. */
+  /** Whether nobody revoked it: what was made under it may be stored. */
   stillOurs(): Promise<boolean>;
   /** Gives it back. Never rejects. */
   end(): Promise<void>;
@@ -19,6 +21,8 @@ export type FlightTurn<T> =
 
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 100;
+/** A maker that takes longer than so many times `flightMs` hangs, and its mark ends. */
+const LONGEST_FLIGHTS = 60;
 
 /** A flight that binds nobody: the node is down. */
 const ALONE: Flight = Object.freeze({ stillOurs: async () => true, end: async () => undefined });
@@ -105,19 +109,33 @@ export class FleetFlights {
   async #add(name: string): Promise<Flight | undefined> {
     const { key, place } = this.#keys.flightOf(name);
     const mark = Buffer.from(randomBytes(9).toString('base64url'));
-    const exptime = Math.max(1, Math.ceil(this.#flightMs / 1000));
+    const seconds = Math.ceil(this.#flightMs / 1000);
+    // memcached counts whole seconds, the first of which has begun already.
+    const exptime = seconds + 1;
     const added = await this.#shared.on(place, undefined, (node, options) =>
       node.add(key, mark, { ...options, exptime }),
     );
     if (added === NODE_DOWN) return ALONE;
     if (added.status !== 'stored') return undefined;
     const { cas } = added;
+    const renewUntil = performance.now() + LONGEST_FLIGHTS * this.#flightMs;
+    const renewal: Ticker = outsideRequests(
+      () =>
+        new Ticker((seconds * 1000) / 3, async () => {
+          if (performance.now() > renewUntil) return void renewal.close();
+          const found = await this.#shared.on(place, undefined, (node, options) =>
+            node.getAndTouch(key, exptime, options),
+          );
+          if (found !== NODE_DOWN && found?.value.equals(mark) !== true) void renewal.close();
+        }),
+    );
     return {
       stillOurs: async () => {
         const found = await this.#shared.on(place, undefined, (node, options) => node.get(key, options));
         return found !== NODE_DOWN && found?.value.equals(mark) === true;
       },
       end: async () => {
+        await renewal.close();
         await this.#shared
           .on(place, undefined, (node, options) => node.delete(key, { ...options, cas }))
           .catch(() => undefined);

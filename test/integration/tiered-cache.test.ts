@@ -180,6 +180,26 @@ describe('wrap', () => {
     expect(await one.get(key)).toBe('made');
   });
 
+  test('what takes longer than flightMs to make is stored', async () => {
+    const [key, clock] = [newKey(), newKey()];
+    const cache = open({ flightMs: 500 });
+    const reader = open();
+    // By the clock of memcached, which ends a mark that nobody renews.
+    const make = async (): Promise<string> => {
+      await onEveryNode((node) => node.set(clock, Buffer.from('x'), { exptime: 3 }));
+      await eventually('three seconds are over', async () => {
+        let left = 0;
+        await onEveryNode(async (node) => {
+          if ((await node.get(clock)) !== null) left += 1;
+        });
+        return left === 0;
+      });
+      return 'report';
+    };
+    expect(await cache.wrap(key, make)).toBe('report');
+    expect(await reader.get(key)).toBe('report');
+  });
+
   test('a value near its end is served while one process makes it anew', async () => {
     const key = newKey();
     const fleet = [open({ local: { ttlMs: 1 } }), open({ local: { ttlMs: 1 } })];
