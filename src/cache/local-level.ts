@@ -60,7 +60,7 @@ export class LocalLevel {
     this.delete(key);
     const cost = costOf(key, entry);
     if (this.#maxEntries === 0 || cost > this.#maxBytes / 8) return;
-    this.#entries.set(key, entry);
+    this.#entries.set(key, { ...entry, value: onItsOwn(entry.value) });
     this.#bytes += cost;
     while (this.#entries.size > this.#maxEntries || this.#bytes > this.#maxBytes) {
       const [oldest] = this.#entries.keys();
@@ -88,6 +88,14 @@ export class LocalLevel {
     this.#entries.clear();
     this.#bytes = 0;
   }
+}
+
+// What came over the network is a part of all that came with it, and holds that in memory.
+function onItsOwn(value: Buffer): Buffer {
+  if (value.buffer.byteLength <= 2 * value.length) return value;
+  const copy = Buffer.allocUnsafeSlow(value.length);
+  value.copy(copy);
+  return copy;
 }
 
 function costOf(key: string, { value, tags }: LocalEntry): number {

@@ -38,6 +38,20 @@ test('a tag takes its values with it, and no others', () => {
   expect(level.get('c', 0)).toBeDefined();
 });
 
+test('a small value does not hold the large buffer in memory that it came in', () => {
+  const level = new LocalLevel({ maxEntries: 5, maxBytes: 8_000_000 });
+  const received = Buffer.alloc(500_000, 'x');
+  level.set('small', { ...entry(0), value: received.subarray(1_000, 1_100) });
+  level.set('own', { ...entry(0), value: received });
+  level.set('empty', { ...entry(0), value: received.subarray(7, 7) });
+  const held = (key: string) => level.get(key, 0)?.value;
+  expect(held('small')).toEqual(Buffer.alloc(100, 'x'));
+  expect(held('small')?.buffer.byteLength).toBe(100);
+  // What is alone in its buffer is not copied.
+  expect(held('own')).toBe(received);
+  expect(held('empty')?.buffer.byteLength).toBe(0);
+});
+
 test('its bounds hold and its bytes add up, whatever is done', () => {
   const key = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
   const step = fc.oneof(
