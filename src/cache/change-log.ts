@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { pause } from '../common/backoff.js';
+import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import type { CacheKeys } from './cache-keys.js';
 import { NODE_DOWN, type SharedLevel } from './shared-level.js';
 
@@ -69,10 +70,13 @@ export class ChangeLog {
       const initial = BigInt(Date.now()) * 1_000n;
       const number = await node.increment(key, 1n, { ...call, initial, exptime: 0 });
       const entry = JSON.stringify({ by: this.#self, ...change });
-      await node.set(this.#keys.logEntry(number, ENTRIES).key, Buffer.from(`${number} ${entry}`), {
-        ...call,
-        exptime: ENTRY_SECONDS,
-      });
+      const options = { ...call, exptime: ENTRY_SECONDS };
+      try {
+        await node.set(this.#keys.logEntry(number, ENTRIES).key, Buffer.from(`${number} ${entry}`), options);
+      } catch (error) {
+        // Of a change without an entry the others know no more than that there was one, and forget everything.
+        if (!isStormlampError(error, ErrorCode.SESSION_TOO_LARGE)) throw error;
+      }
     });
   }
 
@@ -84,15 +88,13 @@ export class ChangeLog {
     const number = found === null ? undefined : numberOf(found.value);
     const before = this.#seen;
     if (number === before) return;
-    this.#seen = number;
-    // Nothing can be missed before the first look, and nobody has told anything when there is no counter yet.
-    if (before === undefined && number === undefined) return;
     if (
       before === undefined ||
       number === undefined ||
       number < before ||
       number - before > BigInt(CATCH_UP)
     ) {
+      this.#seen = number;
       return this.#forget(undefined);
     }
     const numbers = Array.from(
@@ -100,6 +102,8 @@ export class ChangeLog {
       (_, index) => before + BigInt(index) + 1n,
     );
     const changes = await Promise.all(numbers.map((one) => this.#read(one)));
+    // Only now: what could not be read is read by the next look.
+    this.#seen = number;
     for (const change of changes) if (change !== 'own') this.#forget(change);
   }
 

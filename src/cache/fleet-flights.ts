@@ -61,7 +61,7 @@ export class FleetFlights {
       const flight = await this.#add(name);
       if (flight !== undefined) {
         // It may have been made, and the mark removed, since it was found to be missing.
-        const value = flight === ALONE ? undefined : await look();
+        const value = flight === ALONE ? undefined : await orEnd(flight, look);
         if (value === undefined || value === NODE_DOWN) return { kind: 'ours', flight };
         await flight.end();
         return { kind: 'made-elsewhere', value };
@@ -141,5 +141,15 @@ export class FleetFlights {
           .catch(() => undefined);
       },
     };
+  }
+}
+
+/** A flight that nobody gets to end would hold everybody up. */
+async function orEnd<T>(flight: Flight, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await flight.end();
+    throw error;
   }
 }

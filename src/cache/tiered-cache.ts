@@ -139,22 +139,26 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     } finally {
       // Who read the old value while this was under way may have kept it.
       this.#forget(change);
+      if (done && version === this.#log.version) this.#keep(key, stored, plan);
+      // What ended with an error may have happened.
+      await this.#log.tell(change);
     }
-    if (done && version === this.#log.version) this.#keep(key, stored, plan);
-    await this.#log.tell(change);
     return done;
   }
 
   /** Removes a value everywhere; one that is being made is not stored either. False when its node is down. Errors: as `get`. */
   async delete(key: string, options: CallOptions = {}): Promise<boolean> {
     this.#check(key, options);
-    this.#forget({ keys: [key], tags: [] });
-    // The maker first: it must not store after the value was removed.
-    await this.#fleet.revoke(key);
-    const done = await this.#values.remove(key, options);
-    this.#forget({ keys: [key], tags: [] });
-    await this.#log.tell({ keys: [key], tags: [] });
-    return done;
+    const change: CacheChange = { keys: [key], tags: [] };
+    this.#forget(change);
+    try {
+      // The maker first: it must not store after the value was removed.
+      await this.#fleet.revoke(key);
+      return await this.#values.remove(key, options);
+    } finally {
+      this.#forget(change);
+      await this.#log.tell(change);
+    }
   }
 
   /** Voids every value that was stored with one of these tags, everywhere. False when the node of a tag is down. Errors: as `get`. */
@@ -162,10 +166,12 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     this.#assertOpen();
     checkTags(tags);
     for (const tag of tags) this.#keys.tag(tag);
-    const done = await Promise.all(tags.map((tag) => this.#tags.renew(tag, options)));
+    const renewed = await Promise.allSettled(tags.map((tag) => this.#tags.renew(tag, options)));
     this.#forget({ keys: [], tags });
     await this.#log.tell({ keys: [], tags });
-    return done.every((one) => one);
+    const failed = renewed.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    return renewed.every((one) => one.status === 'fulfilled' && one.value);
   }
 
   /** Counts since the start. */

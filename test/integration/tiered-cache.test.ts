@@ -360,6 +360,19 @@ describe('changes', () => {
     }
   });
 
+  test.each(['set', 'delete'] as const)('a %s that is given up is told: it may have happened', async (change) => {
+    const key = newKey();
+    const cache = open();
+    await cache.set(key, 'old');
+    const before = await php(`echo $m->get('~log');`);
+    const abort = new AbortController();
+    const { signal } = abort;
+    const changing = change === 'set' ? cache.set(key, 'new', { signal }) : cache.delete(key, { signal });
+    abort.abort();
+    await expect(changing).rejects.toMatchObject({ code: ErrorCode.ABORTED });
+    expect(BigInt(await php(`echo $m->get('~log');`))).toBe(BigInt(before) + 1n);
+  });
+
   test('a process that missed too much forgets everything', async () => {
     const key = newKey();
     const [one, other] = [open(LONG), open(LONG)];
@@ -665,6 +678,16 @@ describe('a node that is down', () => {
     await eventually('every process makes every value', () => begun === asked.length);
     release();
     expect(new Set(await Promise.all(asked))).toEqual(new Set(['made']));
+  });
+
+  test('keeps none of the other tags from being voided for those who asked for errors', async () => {
+    const cache = open({ onNodeDown: 'throw', local: { ttlMs: 600_000 } });
+    const keys = Array.from({ length: 12 }, newKey);
+    for (const key of keys) await cache.set(key, 'old', { tags: [key] });
+    expect(cache.stats().localEntries).toBeGreaterThan(0);
+    await servers.memcached[0]?.kill();
+    await expect(cache.invalidateTags(keys)).rejects.toMatchObject({ code: /ERR_NODE|ERR_BREAKER/ });
+    expect(cache.stats().localEntries).toBe(0);
   });
 
   test('is an error for those who asked for it', async () => {

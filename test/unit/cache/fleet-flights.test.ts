@@ -106,3 +106,12 @@ test('what was revoked stays so, however long it takes', async () => {
   expect(await next.stillOurs()).toBe(true);
   await next.end();
 });
+
+test('a look that fails under a new mark leaves none behind', async () => {
+  const node = new MarksNode();
+  const look = async (): Promise<never> => {
+    throw new Error('The answer is late');
+  };
+  await expect(fleetOn(node).take('report', look)).rejects.toThrow('late');
+  expect(node.has(MARK)).toBe(false);
+});
