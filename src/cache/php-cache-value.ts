@@ -172,7 +172,8 @@ function compressed(bytes: Buffer, kind: number, format: CacheValueFormat): Stor
 function textOrBytes(bytes: Buffer): string | Buffer {
   const text = bytes.toString('utf8');
   // U+FFFD may stand for itself, or for bytes that are not UTF-8.
-  return text.includes('\ufffd') && !Buffer.from(text).equals(bytes) ? bytes : text;
+  // A copy: what was stored may be read again, and whoever gets these bytes may change them.
+  return text.includes('\ufffd') && !Buffer.from(text).equals(bytes) ? Buffer.from(bytes) : text;
 }
 
 function longOf(text: string): number | bigint {
