@@ -1,6 +1,8 @@
 /** Values that this process is getting at the moment: whoever asks for one meanwhile waits for the same. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 
 interface LocalFlight<T> {
+  readonly id: symbol;
   readonly value: Promise<T>;
   readonly tags: readonly string[];
   readonly begunAt: number;
@@ -10,19 +12,31 @@ interface LocalFlight<T> {
 export class LocalFlights<T> {
   // A key has several when they are for different tags.
   readonly #flights = new Map<string, readonly LocalFlight<T>[]>();
+  readonly #underWay = new Set<symbol>();
+  /** The flights that whoever asks is a part of. */
+  readonly #around = new AsyncLocalStorage<readonly symbol[]>();
 
   /**
    * The value that is being got with all of `tags`, or begins to get it. What was begun before the value was removed or changed is not
-   * joined, nor what takes longer than `patienceMs`.
+   * joined, nor what takes longer than `patienceMs`, nor what waits for the caller.
    */
   join(key: string, tags: readonly string[], patienceMs: number, begin: () => Promise<T>): Promise<T> {
     const now = performance.now();
     const fresh = this.#of(key).filter(({ begunAt }) => now - begunAt < patienceMs);
-    const known = fresh.find((flight) => tags.every((tag) => flight.tags.includes(tag)));
+    const around = this.#around.getStore() ?? [];
+    const known = fresh.find(
+      (flight) => !around.includes(flight.id) && tags.every((tag) => flight.tags.includes(tag)),
+    );
     if (known !== undefined) return known.value;
-    const value = begin().finally(() => this.#keep(key, (other) => other !== flight));
-    const flight: LocalFlight<T> = { value, tags, begunAt: now };
-    this.#flights.set(key, [...fresh, flight]);
+    const id = Symbol(key);
+    this.#underWay.add(id);
+    // What is over is left out: work that goes on behind a flight may begin the next one, again and again.
+    const within = [...around.filter((other) => this.#underWay.has(other)), id];
+    const value = this.#around.run(within, begin).finally(() => {
+      this.#underWay.delete(id);
+      this.#keep(key, (other) => other.id !== id);
+    });
+    this.#flights.set(key, [...fresh, { id, value, tags, begunAt: now }]);
     return value;
   }
 

@@ -282,6 +282,14 @@ describe('wrap', () => {
     },
   );
 
+  test('a value that is asked for inside its own making is made there', async () => {
+    const [key, other] = [newKey(), newKey()];
+    const cache = open({ waitMs: 50, local: { maxEntries: 0 } });
+    const inner = (): Promise<string> => cache.wrap(key, () => 'inner');
+    expect(await cache.wrap(key, () => cache.wrap(other, inner))).toBe('inner');
+    expect(await open().get(key)).toBe('inner');
+  });
+
   test('every caller has a copy of their own', async () => {
     const key = newKey();
     const cache = open();

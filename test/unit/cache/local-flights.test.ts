@@ -25,6 +25,24 @@ test('who asks meanwhile gets the same, and who asks afterwards begins anew', as
   expect(await flights.join('k', [], MINUTE, begin)).toBe(2);
 });
 
+test('who asks for a value inside of its own making does not wait for themselves', async () => {
+  const flights = new LocalFlights<string>();
+  const begun: string[] = [];
+  const join = (key: string, make: () => Promise<string>): Promise<string> =>
+    flights.join(key, [], MINUTE, async () => {
+      begun.push(key);
+      await null;
+      return await make();
+    });
+  const inner = (): Promise<string> => join('a', async () => 'inner');
+  const outer = join('a', () => join('b', async () => `of ${await inner()}`));
+  // Others do wait for it.
+  const beside = join('a', async () => 'nobody asks for it');
+  expect(await Promise.all([outer, beside])).toEqual(['of inner', 'of inner']);
+  expect(begun).toEqual(['a', 'b', 'a']);
+  expect(flights.all()).toEqual([]);
+});
+
 test('who asks with tags does not join what is got without them', async () => {
   const flights = new LocalFlights<number>();
   const plain = pending();
