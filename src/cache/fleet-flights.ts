@@ -137,7 +137,10 @@ export class FleetFlights {
       end: async () => {
         await renewal.close();
         await this.#shared
-          .on(place, undefined, (node, options) => node.delete(key, { ...options, cas }))
+          // Without versions it may be somebody else's by now, who then does not store what they make.
+          .on(place, undefined, (node, options) =>
+            node.delete(key, cas === 0n ? options : { ...options, cas }),
+          )
           .catch(() => undefined);
       },
     };

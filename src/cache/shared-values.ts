@@ -150,9 +150,8 @@ export class SharedValues {
   ): Promise<boolean> {
     if (only === 'nothing') return true;
     const { key, place } = this.#keys.value(name);
-    const version = only === 'anything' || only === 0n ? {} : { cas: only };
     const done = await this.#shared.on(place, call, (node, options) =>
-      node.delete(key, { ...options, ...version }),
+      node.delete(key, only === 'anything' || only === 0n ? options : { ...options, cas: only }),
     );
     return done !== NODE_DOWN;
   }

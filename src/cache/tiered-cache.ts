@@ -23,7 +23,13 @@ import { type CachePlan, isAbsent, isDue, keepMs, markedValue, surelyLeftMs, ttl
 import { decodeCacheValue, type StoredCacheValue } from './php-cache-value.js';
 import { RecentFailures } from './recent-failures.js';
 import { NODE_DOWN, SharedLevel } from './shared-level.js';
-import { type CacheStoreStatus, type CacheVersion, type FoundValue, SharedValues, type TaggedCacheValue } from './shared-values.js';
+import {
+  type CacheStoreStatus,
+  type CacheVersion,
+  type FoundValue,
+  SharedValues,
+  type TaggedCacheValue,
+} from './shared-values.js';
 
 type Making = () => Promise<unknown> | unknown;
 /** What a value that is made may replace, and how long that does not end by itself. */
@@ -250,8 +256,10 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     this.#counts.misses += 1;
     this.#counts.made += 1;
     try {
-      const over = { version, surelyUntil: Number.POSITIVE_INFINITY };
-      return await this.#make(key, make, plan, turn.flight, over);
+      return await this.#make(key, make, plan, turn.flight, {
+        version,
+        surelyUntil: Number.POSITIVE_INFINITY,
+      });
     } finally {
       await turn.flight.end();
     }

@@ -368,18 +368,21 @@ describe('changes', () => {
     }
   });
 
-  test.each(['set', 'delete'] as const)('a %s that is given up is told: it may have happened', async (change) => {
-    const key = newKey();
-    const cache = open();
-    await cache.set(key, 'old');
-    const before = await php(`echo $m->get('~log');`);
-    const abort = new AbortController();
-    const { signal } = abort;
-    const changing = change === 'set' ? cache.set(key, 'new', { signal }) : cache.delete(key, { signal });
-    abort.abort();
-    await expect(changing).rejects.toMatchObject({ code: ErrorCode.ABORTED });
-    expect(BigInt(await php(`echo $m->get('~log');`))).toBe(BigInt(before) + 1n);
-  });
+  test.each(['set', 'delete'] as const)(
+    'a %s that is given up is told: it may have happened',
+    async (change) => {
+      const key = newKey();
+      const cache = open();
+      await cache.set(key, 'old');
+      const before = await php(`echo $m->get('~log');`);
+      const abort = new AbortController();
+      const { signal } = abort;
+      const changing = change === 'set' ? cache.set(key, 'new', { signal }) : cache.delete(key, { signal });
+      abort.abort();
+      await expect(changing).rejects.toMatchObject({ code: ErrorCode.ABORTED });
+      expect(BigInt(await php(`echo $m->get('~log');`))).toBe(BigInt(before) + 1n);
+    },
+  );
 
   test('a process that missed too much forgets everything', async () => {
     const key = newKey();

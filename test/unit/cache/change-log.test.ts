@@ -72,7 +72,10 @@ test('a change that is too long to be told has the others forget everything, and
   await writer.log.tell(CHANGE);
   await reader.log.look();
   reader.told.length = 0;
-  await writer.log.tell({ keys: [], tags: Array.from({ length: 100 }, (_, number) => `a-longer-tag-${number}`) });
+  await writer.log.tell({
+    keys: [],
+    tags: Array.from({ length: 100 }, (_, number) => `a-longer-tag-${number}`),
+  });
   await reader.log.look();
   expect(reader.told).toEqual([undefined]);
 });

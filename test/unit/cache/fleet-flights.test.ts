@@ -2,7 +2,12 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { CacheKeys } from '../../../src/cache/cache-keys.js';
 import { FleetFlights, type Flight } from '../../../src/cache/fleet-flights.js';
 import type { SharedLevel } from '../../../src/cache/shared-level.js';
-import type { MemcachedItem, MemcachedNode, StoreOptions, StoreResult } from '../../../src/memcached/memcached-node.js';
+import type {
+  MemcachedItem,
+  MemcachedNode,
+  StoreOptions,
+  StoreResult,
+} from '../../../src/memcached/memcached-node.js';
 
 const LIMITS = { flightMs: 10_000, waitMs: 2_000 };
 const MARK = 'cache.report~make';
@@ -17,11 +22,16 @@ afterEach(() => {
 /** What a flight needs of a memcached node, by the clock of the test. */
 class MarksNode {
   readonly #items = new Map<string, { readonly value: Buffer; readonly cas: bigint; endsAt: number }>();
+  readonly #versioned: boolean;
   #versions = 0n;
+
+  constructor(versioned = true) {
+    this.#versioned = versioned;
+  }
 
   async add(key: string, value: Buffer, { exptime }: StoreOptions): Promise<StoreResult> {
     if (this.#living(key) !== undefined) return { status: 'exists' };
-    this.#versions += 1n;
+    if (this.#versioned) this.#versions += 1n;
     this.#items.set(key, { value, cas: this.#versions, endsAt: performance.now() + exptime * 1_000 });
     return { status: 'stored', cas: this.#versions };
   }
@@ -39,6 +49,7 @@ class MarksNode {
 
   async delete(key: string, options: { readonly cas?: bigint } = {}): Promise<void> {
     const item = this.#living(key);
+    if (options.cas === 0n) throw new Error('A version to compare with, of a server that keeps none');
     if (options.cas === undefined || options.cas === item?.cas) this.#items.delete(key);
   }
 
@@ -75,6 +86,13 @@ test('who takes longer than a flight keeps it, and nobody else takes it', async 
   await flight.end();
   expect(node.has(MARK)).toBe(false);
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test('a server that keeps no versions is left without a mark, too', async () => {
+  const node = new MarksNode(false);
+  const flight = await takenOn(node);
+  await flight.end();
+  expect(node.has(MARK)).toBe(false);
 });
 
 test('a process that died holds nobody up for longer than a flight', async () => {

@@ -97,12 +97,15 @@ test.each(['php', 'igbinary', 'json'] as const)(
   },
 );
 
-test.each(['php', 'igbinary', 'json'] as const)('%s: who changes the bytes that they got changes nobody else\u2019s', (serializer) => {
-  const bytes = Buffer.from([0xff, 0, 0xfe]);
-  const stored = encodeCacheValue(bytes, { serializer, ...plainFormat });
-  (decodeCacheValue(stored, LIMIT) as Buffer).fill(0x41);
-  expect(decodeCacheValue(stored, LIMIT)).toEqual(bytes);
-});
+test.each(['php', 'igbinary', 'json'] as const)(
+  '%s: who changes the bytes that they got changes nobody else\u2019s',
+  (serializer) => {
+    const bytes = Buffer.from([0xff, 0, 0xfe]);
+    const stored = encodeCacheValue(bytes, { serializer, ...plainFormat });
+    (decodeCacheValue(stored, LIMIT) as Buffer).fill(0x41);
+    expect(decodeCacheValue(stored, LIMIT)).toEqual(bytes);
+  },
+);
 
 test('JSON is given nothing that it would store as null', () => {
   const sparse: number[] = [1];

@@ -30,7 +30,12 @@ test.each(KINDS)(
 
 test('flags without a mark, as PHP writes them, are never due', () => {
   for (let second = NOW; second < NOW + 70_000; second += 997) {
-    expect(readRefreshFlags(0x55, second)).toEqual({ absent: false, tagged: false, dueIn: Infinity, dueFor: 0 });
+    expect(readRefreshFlags(0x55, second)).toEqual({
+      absent: false,
+      tagged: false,
+      dueIn: Infinity,
+      dueFor: 0,
+    });
   }
 });
 
