@@ -1,5 +1,7 @@
 /** Values as the cache stores them: PHP's bytes and flags, and in the flags when they are due, and what else the cache must know. */
-import type { ResolvedCacheOptions } from './cache-options.js';
+import { readNumber } from '../common/option-reader.js';
+import type { CacheWrapOptions } from './cache-calls.js';
+import { LONGEST_LIFE_MS, type ResolvedCacheOptions } from './cache-options.js';
 import { encodeCacheValue, type StoredCacheValue } from './php-cache-value.js';
 import { readRefreshFlags, refreshFlags } from './refresh-mark.js';
 
@@ -13,10 +15,22 @@ export interface CachePlan {
   readonly tags: readonly string[];
 }
 
+const LIFE_MS = { min: 0, max: LONGEST_LIFE_MS };
 /** The share of its life after which a value is due is spread by so much to either side. */
 const SPREAD = 0.05;
 /** A life is told in whole seconds, by both clocks, so its end may come by so much earlier. */
 const ROUNDED_SECONDS = 3;
+
+/**
+ * What a call says, and the cache's own options where it says nothing.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`.
+ */
+export function cachePlan(call: CacheWrapOptions, options: ResolvedCacheOptions): CachePlan {
+  const life = (name: 'ttlMs' | 'negativeTtlMs'): number =>
+    readNumber(`options.${name}`, call[name], options[name], LIFE_MS);
+  return { ttlMs: life('ttlMs'), negativeTtlMs: life('negativeTtlMs'), tags: call.tags ?? [] };
+}
 
 /** The value to store; undefined stands for "there is none". Errors: as `encodeCacheValue`. */
 export function markedValue(

@@ -1,6 +1,5 @@
 /** Two levels of cache: one in the process, one on memcached that PHP's `Memcached` class shares. Made by `createTieredCache`. */
 import { aborted, type CallOptions, Deadline } from '../common/deadline.js';
-import { readNumber } from '../common/option-reader.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type {
@@ -12,14 +11,23 @@ import type {
   MakeCacheValue,
 } from './cache-calls.js';
 import { CacheKeys } from './cache-keys.js';
-import { LONGEST_LIFE_MS, type ResolvedCacheOptions } from './cache-options.js';
+import type { ResolvedCacheOptions } from './cache-options.js';
 import { CacheTags } from './cache-tags.js';
 import { type CacheChange, ChangeLog } from './change-log.js';
 import { checkCacheCall, checkTags } from './check-cache-call.js';
 import { FleetFlights, type Flight } from './fleet-flights.js';
 import { LocalFlights, settledWithin } from './local-flights.js';
 import { LocalLevel } from './local-level.js';
-import { type CachePlan, isAbsent, isDue, keepMs, markedValue, surelyLeftMs, ttlOf } from './marked-value.js';
+import {
+  type CachePlan,
+  cachePlan,
+  isAbsent,
+  isDue,
+  keepMs,
+  markedValue,
+  surelyLeftMs,
+  ttlOf,
+} from './marked-value.js';
 import { decodeCacheValue, type StoredCacheValue } from './php-cache-value.js';
 import { RecentFailures } from './recent-failures.js';
 import { NODE_DOWN, SharedLevel } from './shared-level.js';
@@ -37,8 +45,6 @@ interface Replaced {
   readonly version: CacheVersion;
   readonly surelyUntil: number;
 }
-
-const LIFE_MS = { min: 0, max: LONGEST_LIFE_MS };
 
 /** See the head of this file. Values are copies: what a caller does with one changes no other. */
 export class TieredCache extends SafeEmitter<CacheEvents> {
@@ -89,7 +95,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   async get<T = unknown>(key: string, options: CacheReadOptions = {}): Promise<T | undefined> {
     this.#check(key, options);
     const near = this.#fromProcess(key, options.tags ?? []);
-    const stored = near ?? valueOf(await this.#fromShared(key, options));
+    const stored = near ?? believedOf(await this.#fromShared(key, options));
     if (stored === undefined) this.#counts.misses += 1;
     return this.#decode(key, stored) as T | undefined;
   }
@@ -105,7 +111,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
    */
   async wrap<T>(key: string, make: MakeCacheValue<T>, options: CacheWrapOptions = {}): Promise<T> {
     this.#check(key, options);
-    const plan = this.#plan(options);
+    const plan = cachePlan(options, this.#options);
     const near = this.#fromProcess(key, plan.tags);
     if (near !== undefined) {
       if (isDue(near, this.#options)) this.#refreshLater(key, make, plan);
@@ -129,7 +135,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
    */
   async set(key: string, value: unknown, options: CacheWriteOptions = {}): Promise<boolean> {
     this.#check(key, options);
-    const plan = this.#plan(options);
+    const plan = cachePlan(options, this.#options);
     if (value === undefined && plan.negativeTtlMs === 0) return await this.delete(key, options);
     const generations = plan.tags.length === 0 ? {} : await this.#tags.generations(plan.tags, options);
     const stored = markedValue(value, plan, this.#options);
@@ -215,7 +221,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     const tags = options.tags ?? [];
     const version = this.#log.version;
     const found = await this.#values.read(key, tags, options);
-    const stored = valueOf(found);
+    const stored = believedOf(found);
     if (stored === undefined) return found;
     this.#counts.sharedHits += 1;
     if (version === this.#log.version) {
@@ -373,14 +379,6 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     }
   }
 
-  #plan(options: CacheWrapOptions): CachePlan {
-    const { tags = [] } = options;
-    const ttlMs = readNumber('options.ttlMs', options.ttlMs, this.#options.ttlMs, LIFE_MS);
-    const { negativeTtlMs: kept } = this.#options;
-    const negativeTtlMs = readNumber('options.negativeTtlMs', options.negativeTtlMs, kept, LIFE_MS);
-    return { ttlMs, negativeTtlMs, tags };
-  }
-
   #check(key: string, options: CacheReadOptions): void {
     this.#assertOpen();
     this.#keys.value(key);
@@ -395,6 +393,6 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   }
 }
 
-function valueOf(found: FoundValue | typeof NODE_DOWN): TaggedCacheValue | undefined {
+function believedOf(found: FoundValue | typeof NODE_DOWN): TaggedCacheValue | undefined {
   return found === NODE_DOWN ? undefined : found.value;
 }
