@@ -117,7 +117,7 @@ export class FleetFlights {
     );
     if (added === NODE_DOWN) return ALONE;
     if (added.status !== 'stored') return undefined;
-    const { cas } = added;
+    let { cas } = added;
     const renewUntil = performance.now() + LONGEST_FLIGHTS * this.#flightMs;
     const renewal: Ticker = outsideRequests(
       () =>
@@ -126,7 +126,9 @@ export class FleetFlights {
           const found = await this.#shared.on(place, undefined, (node, options) =>
             node.getAndTouch(key, exptime, options),
           );
-          if (found !== NODE_DOWN && found?.value.equals(mark) !== true) void renewal.close();
+          if (found === NODE_DOWN) return;
+          if (found?.value.equals(mark) === true) cas = found.cas;
+          else void renewal.close();
         }),
     );
     return {
