@@ -8,32 +8,37 @@ interface LocalFlight<T> {
   readonly begunAt: number;
 }
 
+/** What is under way in this process, of whichever cache, and what waits for it. */
+const WAITING = new Map<symbol, Set<symbol>>();
+/** The flights that whoever asks is a part of. */
+const AROUND = new AsyncLocalStorage<readonly symbol[]>();
+
 /** See the head of this file. */
 export class LocalFlights<T> {
   // A key has several when they are for different tags.
   readonly #flights = new Map<string, readonly LocalFlight<T>[]>();
-  readonly #underWay = new Set<symbol>();
-  /** The flights that whoever asks is a part of. */
-  readonly #around = new AsyncLocalStorage<readonly symbol[]>();
 
   /**
    * The value that is being got with all of `tags`, or begins to get it. What was begun before the value was removed or changed is not
-   * joined, nor what takes longer than `patienceMs`, nor what waits for the caller.
+   * joined, nor what takes longer than `patienceMs`, nor what waits for the caller, or for something that does.
    */
   join(key: string, tags: readonly string[], patienceMs: number, begin: () => Promise<T>): Promise<T> {
     const now = performance.now();
     const fresh = this.#of(key).filter(({ begunAt }) => now - begunAt < patienceMs);
-    const around = this.#around.getStore() ?? [];
-    const known = fresh.find(
-      (flight) => !around.includes(flight.id) && tags.every((tag) => flight.tags.includes(tag)),
-    );
-    if (known !== undefined) return known.value;
-    const id = Symbol(key);
-    this.#underWay.add(id);
     // What is over is left out: work that goes on behind a flight may begin the next one, again and again.
-    const within = [...around.filter((other) => this.#underWay.has(other)), id];
-    const value = this.#around.run(within, begin).finally(() => {
-      this.#underWay.delete(id);
+    const around = (AROUND.getStore() ?? []).filter((id) => WAITING.has(id));
+    const waiting = allThatWaitFor(around);
+    const known = fresh.find(
+      (flight) => !waiting.has(flight.id) && tags.every((tag) => flight.tags.includes(tag)),
+    );
+    if (known !== undefined) {
+      for (const id of around) WAITING.get(known.id)?.add(id);
+      return known.value;
+    }
+    const id = Symbol(key);
+    WAITING.set(id, new Set(around));
+    const value = AROUND.run([...around, id], begin).finally(() => {
+      WAITING.delete(id);
       this.#keep(key, (other) => other.id !== id);
     });
     this.#flights.set(key, [...fresh, { id, value, tags, begunAt: now }]);
@@ -69,6 +74,14 @@ export class LocalFlights<T> {
     if (kept.length > 0) this.#flights.set(key, kept);
     else this.#flights.delete(key);
   }
+}
+
+/** These flights, and what waits for one of them. */
+function allThatWaitFor(flights: readonly symbol[]): ReadonlySet<symbol> {
+  const all = new Set(flights);
+  // A Set goes on to what is added to it meanwhile.
+  for (const id of all) for (const other of WAITING.get(id) ?? []) all.add(other);
+  return all;
 }
 
 /** Waits until all of `work` is settled, but not longer than `limitMs`. Never rejects. */
