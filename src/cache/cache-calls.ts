@@ -55,6 +55,6 @@ export interface CacheEvents {
   'refresh-failed': { readonly key: string; readonly error: unknown };
   /** A stored value cannot be read; it counts as missing. */
   'value-unreadable': { readonly key: string; readonly error: unknown };
-  /** A value was made and could not be stored, as it is too large. */
+  /** A value was made and could not be stored, as it, or what notes its tags, is too large. */
   'value-too-large': { readonly key: string; readonly bytes: number };
 }

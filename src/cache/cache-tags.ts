@@ -10,8 +10,6 @@ import { NODE_DOWN, type SharedLevel } from './shared-level.js';
 /** The generations of some tags; undefined when one of them cannot be had, so that nothing with these tags can be believed. */
 export type TagGenerations = Readonly<Record<string, string>> | undefined;
 
-/** What memcached itself takes for an item, unless it was told otherwise. */
-const LONGEST_NOTE_BYTES = 1_048_576;
 const GENERATION = /^[\w-]{1,32}$/;
 
 /** The tags of one cache. */
@@ -54,27 +52,6 @@ export class CacheTags {
     const text = found.toString('latin1');
     return GENERATION.test(text) ? text : undefined;
   }
-}
-
-/** The note beside a value: of which version of it, and which generations its tags had. */
-export function tagNote(cas: bigint, generations: Readonly<Record<string, string>>): Buffer {
-  return Buffer.from(JSON.stringify({ of: String(cas), tags: Object.entries(generations) }));
-}
-
-/** The tags and their generations that a note tells of version `cas`; undefined when it tells of another one, or nothing that can be read. */
-export function notedTags(note: Buffer | undefined, cas: bigint): ReadonlyMap<string, string> | undefined {
-  if (note === undefined || note.length > LONGEST_NOTE_BYTES) return undefined;
-  try {
-    const { of, tags } = JSON.parse(note.toString('utf8')) as { of?: unknown; tags?: unknown };
-    if (of !== String(cas) || !Array.isArray(tags) || !tags.every(isPair)) return undefined;
-    return new Map(tags);
-  } catch {
-    return undefined;
-  }
-}
-
-function isPair(value: unknown): value is [string, string] {
-  return Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'string';
 }
 
 function newGeneration(): Buffer {

@@ -4,10 +4,18 @@ import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import { exptimeOf } from '../memcached/exptime.js';
 import type { MemcachedItem, MemcachedNode, StoreOptions, StoreResult } from '../memcached/memcached-node.js';
 import type { CacheKeys } from './cache-keys.js';
-import { type CacheTags, notedTags, type TagGenerations, tagNote } from './cache-tags.js';
+import type { CacheTags, TagGenerations } from './cache-tags.js';
 import type { StoredCacheValue } from './php-cache-value.js';
 import { readRefreshFlags } from './refresh-mark.js';
 import { NODE_DOWN, type SharedLevel } from './shared-level.js';
+import { type CacheVersion, storeOver } from './store-over.js';
+import {
+  isTooLongToNote,
+  type NotedGenerations,
+  type NotedVersion,
+  notedTags,
+  writeTagNote,
+} from './tag-note.js';
 
 /** A reader does not ask for more tags that it did not name: what a node says must not cost it any number of questions. */
 const MAX_OTHERS = 10_000;
@@ -18,9 +26,6 @@ export interface TaggedCacheValue extends StoredCacheValue {
   /** All of them, whichever the reader asked for. */
   readonly tags: readonly string[];
 }
-
-/** What is under a key: nothing, or this version of an item; 0 is any, of a server that keeps no versions. */
-export type CacheVersion = 'nothing' | bigint;
 
 /** What a reader found under a key. */
 export interface FoundValue {
@@ -109,21 +114,26 @@ export class SharedValues {
     name: string,
     { value, flags }: StoredCacheValue,
     ttlMs: number,
-    generations: Readonly<Record<string, string>>,
+    generations: NotedGenerations,
     over: CacheVersion | 'anything',
     call?: CallOptions,
   ): Promise<CacheStoreStatus> {
     const { key, place } = this.#keys.value(name);
+    const noteKey = this.#keys.tagsOf(name).key;
     const exptime = exptimeOf(ttlMs);
-    if (value.length > this.#maxBytes) return await this.#tooLarge(name, over, call);
+    const isTagged = Object.keys(generations).length > 0;
+    if (value.length > this.#maxBytes || (isTagged && isTooLongToNote(generations))) {
+      return await this.#tooLarge(name, over, call);
+    }
     try {
       const done = await this.#shared.on(place, call, async (node, options) => {
-        const result = await storeOver(over, node, key, value, { ...options, flags, exptime });
-        if (result.status === 'stored' && Object.keys(generations).length > 0) {
-          const note = tagNote(result.cas, generations);
-          await node.set(this.#keys.tagsOf(name).key, note, { ...options, exptime });
-        }
-        return result.status;
+        const [result, seen] = await Promise.all([
+          storeOver(over, node, key, value, { ...options, flags, exptime }),
+          isTagged ? node.get(noteKey, options) : null,
+        ]);
+        if (result.status !== 'stored' || !isTagged) return result.status;
+        const version = { key, noteKey, cas: result.cas, generations };
+        return await noteOrRemove(node, version, seen, { ...options, exptime });
       });
       return done === NODE_DOWN ? 'node-down' : done;
     } catch (error) {
@@ -157,13 +167,26 @@ export class SharedValues {
   }
 }
 
-async function storeOver(
-  over: CacheVersion | 'anything',
+/** What can be believed of what was found. */
+export function believedOf(found: FoundValue | typeof NODE_DOWN): TaggedCacheValue | undefined {
+  return found === NODE_DOWN ? undefined : found.value;
+}
+
+/** A value whose note its node does not take is not left to PHP, who would read it, either. */
+async function noteOrRemove(
   node: MemcachedNode,
-  key: string,
-  value: Buffer,
+  version: NotedVersion,
+  seen: MemcachedItem | null,
   options: StoreOptions,
-): Promise<StoreResult> {
-  if (over === 'nothing') return await node.add(key, value, options);
-  return await node.set(key, value, over === 'anything' || over === 0n ? options : { ...options, cas: over });
+): Promise<'stored' | 'too-large'> {
+  const { key, cas } = version;
+  try {
+    await writeTagNote(node, version, seen, options);
+    return 'stored';
+  } catch (error) {
+    if (!isStormlampError(error, ErrorCode.SESSION_TOO_LARGE)) throw error;
+    const { signal, timeoutMs } = options;
+    await node.delete(key, cas === 0n ? { signal, timeoutMs } : { signal, timeoutMs, cas });
+    return 'too-large';
+  }
 }

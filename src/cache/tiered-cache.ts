@@ -31,13 +31,9 @@ import {
 import { decodeCacheValue, type StoredCacheValue } from './php-cache-value.js';
 import { RecentFailures } from './recent-failures.js';
 import { NODE_DOWN, SharedLevel } from './shared-level.js';
-import {
-  type CacheStoreStatus,
-  type CacheVersion,
-  type FoundValue,
-  SharedValues,
-  type TaggedCacheValue,
-} from './shared-values.js';
+import { believedOf, type CacheStoreStatus, type FoundValue, SharedValues } from './shared-values.js';
+import type { CacheVersion } from './store-over.js';
+import type { NotedGenerations } from './tag-note.js';
 
 type Making = () => Promise<unknown> | unknown;
 /** What a value that is made may replace, and how long that does not end by itself. */
@@ -334,7 +330,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     key: string,
     stored: StoredCacheValue,
     plan: CachePlan,
-    generations: Readonly<Record<string, string>>,
+    generations: NotedGenerations,
     over: CacheVersion | 'anything',
     call?: CallOptions,
   ): Promise<CacheStoreStatus> {
@@ -391,8 +387,4 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new StormlampError(ErrorCode.CLOSED, 'The cache is closed');
   }
-}
-
-function believedOf(found: FoundValue | typeof NODE_DOWN): TaggedCacheValue | undefined {
-  return found === NODE_DOWN ? undefined : found.value;
 }
