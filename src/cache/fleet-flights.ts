@@ -58,7 +58,7 @@ export class FleetFlights {
     if (seen === NODE_DOWN) return { kind: 'ours', flight: ALONE };
     const until = performance.now() + this.#waitMs;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 1.5)) {
-      const flight = await this.#add(name);
+      const flight = await this.#add(name, LONGEST_FLIGHTS * this.#flightMs);
       if (flight !== undefined) {
         // It may have been made, and the mark removed, since it was found to be missing.
         const value = flight === ALONE ? undefined : await orEnd(flight, look);
@@ -78,10 +78,23 @@ export class FleetFlights {
     }
   }
 
-  /** Takes the right to make a value if it is free. */
-  async tryTake(name: string): Promise<Flight | undefined> {
-    const flight = await this.#add(name);
+  /**
+   * Takes the right to make a value anew if it is free.
+   *
+   * @param longestMs it is a maker that hangs who has it for longer, see {@link FleetFlights.longestRefreshMs}
+   */
+  async tryTake(name: string, longestMs: number): Promise<Flight | undefined> {
+    const flight = await this.#add(name, longestMs);
     return flight === ALONE ? undefined : flight;
+  }
+
+  /**
+   * How long a value that lives for `lifeMs` may take to be made anew, in milliseconds. While its maker hangs nobody else does, and
+   * all wait at its end: that shall not be so for a second time.
+   */
+  longestRefreshMs(lifeMs: number): number {
+    const life = lifeMs === 0 ? Number.POSITIVE_INFINITY : lifeMs;
+    return Math.min(LONGEST_FLIGHTS * this.#flightMs, Math.max(this.#flightMs, life));
   }
 
   /** Takes the right from whoever has it: what they make is not stored. */
@@ -106,7 +119,7 @@ export class FleetFlights {
     };
   }
 
-  async #add(name: string): Promise<Flight | undefined> {
+  async #add(name: string, longestMs: number): Promise<Flight | undefined> {
     const { key, place } = this.#keys.flightOf(name);
     const mark = Buffer.from(randomBytes(9).toString('base64url'));
     const seconds = Math.ceil(this.#flightMs / 1000);
@@ -118,7 +131,7 @@ export class FleetFlights {
     if (added === NODE_DOWN) return ALONE;
     if (added.status !== 'stored') return undefined;
     let { cas } = added;
-    const renewUntil = performance.now() + LONGEST_FLIGHTS * this.#flightMs;
+    const renewUntil = performance.now() + longestMs;
     const renewal: Ticker = outsideRequests(
       () =>
         new Ticker((seconds * 1000) / 3, async () => {

@@ -1,7 +1,7 @@
 /** Two levels of cache: one in the process, one on memcached that PHP's `Memcached` class shares. Made by `createTieredCache`. */
 import { aborted, type CallOptions, Deadline } from '../common/deadline.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type {
   CacheEvents,
   CacheReadOptions,
@@ -29,18 +29,20 @@ import {
   ttlOf,
 } from './marked-value.js';
 import { decodeCacheValue, type StoredCacheValue } from './php-cache-value.js';
-import { RecentFailures } from './recent-failures.js';
+import { Refreshes } from './refreshes.js';
 import { NODE_DOWN, SharedLevel } from './shared-level.js';
 import { believedOf, type CacheStoreStatus, type FoundValue, SharedValues } from './shared-values.js';
 import type { CacheVersion } from './store-over.js';
 import type { NotedGenerations } from './tag-note.js';
 
 type Making = () => Promise<unknown> | unknown;
-/** What a value that is made may replace, and how long that does not end by itself. */
+/** What a value that is made may replace, and how long what was believed there does not end by itself. */
 interface Replaced {
   readonly version: CacheVersion;
   readonly surelyUntil: number;
 }
+/** Nothing that was believed: when it is gone, it is only missing. */
+const NO_TIME = Number.NEGATIVE_INFINITY;
 
 /** See the head of this file. Values are copies: what a caller does with one changes no other. */
 export class TieredCache extends SafeEmitter<CacheEvents> {
@@ -53,8 +55,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   readonly #log: ChangeLog;
   readonly #fleet: FleetFlights;
   readonly #flights = new LocalFlights<StoredCacheValue>();
-  readonly #refreshes = new Map<string, Promise<void>>();
-  readonly #failed = new RecentFailures();
+  readonly #refreshes = new Refreshes();
   readonly #counts = {
     localHits: 0,
     sharedHits: 0,
@@ -200,7 +201,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   }
 
   async #close(): Promise<void> {
-    await settledWithin(this.#options.flightMs, [...this.#flights.all(), ...this.#refreshes.values()]);
+    await settledWithin(this.#options.flightMs, [...this.#flights.all(), ...this.#refreshes.all()]);
     await this.#log.close();
     await this.#shared.close();
     this.#local.clear();
@@ -258,10 +259,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     this.#counts.misses += 1;
     this.#counts.made += 1;
     try {
-      return await this.#make(key, make, plan, turn.flight, {
-        version,
-        surelyUntil: Number.POSITIVE_INFINITY,
-      });
+      return await this.#make(key, make, plan, turn.flight, { version, surelyUntil: NO_TIME });
     } finally {
       await turn.flight.end();
     }
@@ -280,12 +278,29 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     const version = this.#log.version;
     const value = await make();
     const stored = markedValue(value, plan, this.#options);
-    if (generations === undefined || !(await flight.stillOurs())) return stored;
-    if (value === undefined && plan.negativeTtlMs === 0) {
+    if (generations === undefined) return stored;
+    try {
+      if (await flight.stillOurs()) await this.#storeMade(key, stored, plan, generations, over, version);
+    } catch (error) {
+      // It took longer than the end of the cache waits, and is made nevertheless.
+      if (!isStormlampError(error, ErrorCode.CLOSED)) throw error;
+    }
+    return stored;
+  }
+
+  async #storeMade(
+    key: string,
+    stored: StoredCacheValue,
+    plan: CachePlan,
+    generations: NotedGenerations,
+    over: Replaced,
+    begunAt: number,
+  ): Promise<void> {
+    if (isAbsent(stored) && plan.negativeTtlMs === 0) {
       // There may be one that was to be made anew.
       await this.#values.remove(key, undefined, over.version);
       this.#local.delete(key);
-      return stored;
+      return;
     }
     let status = await this.#store(key, stored, plan, generations, over.version);
     // What was there may have come to its end, or somebody removed it.
@@ -293,23 +308,18 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
       status = await this.#store(key, stored, plan, generations, 'nothing');
     }
     if (status === 'exists' || status === 'not-found') this.#local.delete(key);
-    else if (version === this.#log.version) this.#keep(key, stored, plan);
-    return stored;
+    else if (begunAt === this.#log.version) this.#keep(key, stored, plan);
   }
 
   #refreshLater(key: string, make: Making, plan: CachePlan): void {
-    if (this.#refreshes.has(key) || this.#closing !== undefined || this.#failed.isRecent(key)) return;
-    const work = this.#refresh(key, make, plan)
-      .catch((error: unknown) => {
-        this.#failed.add(key);
-        this.publish('refresh-failed', { key, error });
-      })
-      .finally(() => this.#refreshes.delete(key));
-    this.#refreshes.set(key, work);
+    if (this.#closing !== undefined) return;
+    const longestMs = this.#fleet.longestRefreshMs(plan.ttlMs);
+    const work = (): Promise<void> => this.#refresh(key, make, plan, longestMs);
+    this.#refreshes.begin(key, longestMs, work, (error) => this.publish('refresh-failed', { key, error }));
   }
 
-  async #refresh(key: string, make: Making, plan: CachePlan): Promise<void> {
-    const flight = await this.#fleet.tryTake(key);
+  async #refresh(key: string, make: Making, plan: CachePlan, longestMs: number): Promise<void> {
+    const flight = await this.#fleet.tryTake(key, longestMs);
     if (flight === undefined) return;
     try {
       const found = await this.#fromShared(key, { tags: plan.tags });
@@ -318,8 +328,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
       // Somebody else may have made it anew already.
       if (value !== undefined && !isDue(value, this.#options)) return;
       this.#counts.refreshed += 1;
-      const leftMs =
-        value === undefined ? Number.POSITIVE_INFINITY : surelyLeftMs(value, plan.ttlMs, this.#options);
+      const leftMs = value === undefined ? NO_TIME : surelyLeftMs(value, plan.ttlMs, this.#options);
       await this.#make(key, make, plan, flight, { version, surelyUntil: performance.now() + leftMs });
     } finally {
       await flight.end();

@@ -1,5 +1,6 @@
 /** The tiered cache on real memcached, with PHP's `Memcached` class at the same keys. */
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { CacheOptions } from '../../src/cache/cache-options.js';
 import { createTieredCache } from '../../src/cache/create-tiered-cache.js';
@@ -187,13 +188,7 @@ describe('wrap', () => {
     // By the clock of memcached, which ends a mark that nobody renews.
     const make = async (): Promise<string> => {
       await onEveryNode((node) => node.set(clock, Buffer.from('x'), { exptime: 3 }));
-      await eventually('three seconds are over', async () => {
-        let left = 0;
-        await onEveryNode(async (node) => {
-          if ((await node.get(clock)) !== null) left += 1;
-        });
-        return left === 0;
-      });
+      await eventually('three seconds are over', () => isGone(clock));
       return 'report';
     };
     expect(await cache.wrap(key, make)).toBe('report');
@@ -552,6 +547,21 @@ describe('changes', () => {
     expect(await reader.get(key)).toBe('anew');
   });
 
+  test('a value whose tag was voided, and that ends while it is made anew, is stored all the same', async () => {
+    const key = newKey();
+    const [cache, reader] = [open(), open({ local: { maxEntries: 0 } })];
+    const tags = [key];
+    await cache.set(key, 'old', { tags, ttlMs: 2_000 });
+    await cache.invalidateTags(tags);
+    const held = heldMaker('anew');
+    const making = cache.wrap(key, held.make, { tags, ttlMs: 600_000 });
+    await held.begun;
+    await eventually('the old one has ended', () => isGone(`cache.${key}`));
+    held.release();
+    expect(await making).toBe('anew');
+    expect([await cache.get(key, { tags }), await reader.get(key, { tags })]).toEqual(['anew', 'anew']);
+  });
+
   test('a voided tag voids its values everywhere, and no others', async () => {
     const [tagged, double, plain] = [newKey(), newKey(), newKey()];
     const [one, other] = [open(LONG), open(LONG)];
@@ -723,6 +733,21 @@ test('keys that are the cache\u2019s own, options that do not exist and a closed
   await expect(cache.get('k')).rejects.toMatchObject({ code: ErrorCode.CLOSED });
 });
 
+test('what is made after the cache was closed is given to who asked for it', async () => {
+  const cache = open({ flightMs: 10 });
+  const release = new AbortController();
+  const began = new AbortController();
+  const asked = cache.wrap(newKey(), async () => {
+    began.abort();
+    if (!release.signal.aborted) await once(release.signal, 'abort');
+    return 'made';
+  });
+  if (!began.signal.aborted) await once(began.signal, 'abort');
+  await cache.close();
+  release.abort();
+  expect(await asked).toBe('made');
+});
+
 test('what a call does not take is refused before anything is stored', async () => {
   await using cache = open();
   const key = newKey();
@@ -755,6 +780,15 @@ async function onEveryNode(work: (node: MemcachedNode) => Promise<unknown>): Pro
     await work(node);
     await node.close();
   }
+}
+
+/** Whether no node has an item. */
+async function isGone(key: string): Promise<boolean> {
+  let left = 0;
+  await onEveryNode(async (node) => {
+    if ((await node.get(key)) !== null) left += 1;
+  });
+  return left === 0;
 }
 
 /** Gives the stored item other flags, as an extension with another serializer would. */

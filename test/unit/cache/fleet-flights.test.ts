@@ -71,8 +71,9 @@ function fleetOn(node: MarksNode): FleetFlights {
   return new FleetFlights(shared, new CacheKeys('cache.'), LIMITS);
 }
 
-async function takenOn(node: MarksNode): Promise<Flight> {
-  const flight = await fleetOn(node).tryTake('report');
+async function takenOn(node: MarksNode, lifeMs = 0): Promise<Flight> {
+  const fleet = fleetOn(node);
+  const flight = await fleet.tryTake('report', fleet.longestRefreshMs(lifeMs));
   if (flight === undefined) throw new Error('It is not free');
   return flight;
 }
@@ -82,7 +83,7 @@ test('who takes longer than a flight keeps it, and nobody else takes it', async 
   const flight = await takenOn(node);
   await vi.advanceTimersByTimeAsync(20 * LIMITS.flightMs);
   expect(await flight.stillOurs()).toBe(true);
-  expect(await fleetOn(node).tryTake('report')).toBeUndefined();
+  expect(await fleetOn(node).tryTake('report', LIMITS.flightMs)).toBeUndefined();
   await flight.end();
   expect(node.has(MARK)).toBe(false);
   expect(vi.getTimerCount()).toBe(0);
@@ -100,7 +101,7 @@ test('a process that died holds nobody up for longer than a flight', async () =>
   await takenOn(node);
   vi.clearAllTimers();
   await vi.advanceTimersByTimeAsync(LIMITS.flightMs + 2_000);
-  expect(await fleetOn(node).tryTake('report')).toBeDefined();
+  expect(await fleetOn(node).tryTake('report', LIMITS.flightMs)).toBeDefined();
 });
 
 test('a maker that hangs keeps it for sixty flights', async () => {
@@ -109,6 +110,22 @@ test('a maker that hangs keeps it for sixty flights', async () => {
   await vi.advanceTimersByTimeAsync(62 * LIMITS.flightMs);
   expect(await flight.stillOurs()).toBe(false);
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test('a maker that hangs while it makes a value anew keeps it for one life of that value', async () => {
+  for (const [lifeMs, keptMs] of [
+    [60_000, 60_000],
+    [1_000, LIMITS.flightMs],
+    [86_400_000, 60 * LIMITS.flightMs],
+  ] as const) {
+    const node = new MarksNode();
+    const flight = await takenOn(node, lifeMs);
+    await vi.advanceTimersByTimeAsync(keptMs);
+    expect(await flight.stillOurs()).toBe(true);
+    await vi.advanceTimersByTimeAsync(LIMITS.flightMs + 2_000);
+    expect(await flight.stillOurs()).toBe(false);
+    expect(vi.getTimerCount()).toBe(0);
+  }
 });
 
 test('what was revoked stays so, however long it takes', async () => {
