@@ -6,10 +6,12 @@ import { randomBytes } from 'node:crypto';
 import type { CallOptions } from '../common/deadline.js';
 import type { CacheKeys } from './cache-keys.js';
 import { NODE_DOWN, type SharedLevel } from './shared-level.js';
+import { storeOver } from './store-over.js';
 
 /** The generations of some tags; undefined when one of them cannot be had, so that nothing with these tags can be believed. */
 export type TagGenerations = Readonly<Record<string, string>> | undefined;
 
+const LONGEST_GENERATION = 32;
 const GENERATION = /^[\w-]{1,32}$/;
 
 /** The tags of one cache. */
@@ -43,15 +45,20 @@ export class CacheTags {
     const { key, place } = this.#keys.tag(tag);
     const found = await this.#shared.on(place, call, async (node, options) => {
       const item = await node.get(key, options);
-      if (item !== null) return item.value;
+      if (item !== null && isGeneration(item.value)) return item.value;
+      // PHP may have put something else there: that voids the tag as well.
       const value = newGeneration();
-      const added = await node.add(key, value, { ...options, exptime: 0 });
-      return added.status === 'stored' ? value : ((await node.get(key, options))?.value ?? null);
+      const over = item === null ? 'nothing' : item.cas;
+      const stored = await storeOver(over, node, key, value, { ...options, exptime: 0 });
+      return stored.status === 'stored' ? value : ((await node.get(key, options))?.value ?? null);
     });
     if (found === NODE_DOWN || found === null) return undefined;
-    const text = found.toString('latin1');
-    return GENERATION.test(text) ? text : undefined;
+    return isGeneration(found) ? found.toString('latin1') : undefined;
   }
+}
+
+function isGeneration(value: Buffer): boolean {
+  return GENERATION.test(value.toString('latin1', 0, LONGEST_GENERATION + 1));
 }
 
 function newGeneration(): Buffer {

@@ -17,7 +17,7 @@ export interface CacheChange {
   readonly tags: readonly string[];
 }
 
-/** Told of what others changed; undefined is everything. */
+/** Told of what changed; undefined is everything. */
 export type OnChange = (change: CacheChange | undefined) => void;
 
 const ENTRIES = 512;
@@ -33,6 +33,7 @@ export class ChangeLog {
   readonly #pollMs: number;
   readonly #self: string = randomBytes(9).toString('base64url');
   readonly #stop = new AbortController();
+  readonly #underWay = new Set<Promise<unknown>>();
   #running: Promise<void> = Promise.resolve();
   #seen: bigint | undefined;
   #version = 0;
@@ -55,10 +56,50 @@ export class ChangeLog {
     this.#running = this.#watch();
   }
 
-  /** Stops to look. */
+  /** Stops to look; resolves when all changes under way are made and told. */
   async close(): Promise<void> {
     this.#stop.abort();
-    await this.#running;
+    await Promise.allSettled([this.#running, ...this.#underWay]);
+  }
+
+  /**
+   * Makes a change, and tells all of it: this process before and after, the others when it is done, also where it ended with an
+   * error, for it may have happened.
+   *
+   * @param onDone what is done with the result before anybody in this process reads again
+   */
+  async carryOut<T>(
+    change: CacheChange,
+    work: () => Promise<T>,
+    onDone?: (result: T) => void,
+  ): Promise<T> {
+    const done = this.#carryOut(change, work, onDone);
+    this.#underWay.add(done);
+    try {
+      return await done;
+    } finally {
+      this.#underWay.delete(done);
+    }
+  }
+
+  async #carryOut<T>(
+    change: CacheChange,
+    work: () => Promise<T>,
+    onDone: ((result: T) => void) | undefined,
+  ): Promise<T> {
+    this.#onChange(change);
+    // Who reads the old value while this is under way may keep it: it is forgotten and counted in one go.
+    try {
+      const result = await work();
+      this.#onChange(change);
+      onDone?.(result);
+      return result;
+    } catch (error) {
+      this.#onChange(change);
+      throw error;
+    } finally {
+      await this.tell(change);
+    }
   }
 
   /** Tells all others. When the node of the log is down they are not told: their values then live as long as they may. */

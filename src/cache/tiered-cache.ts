@@ -115,12 +115,15 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
       const value = this.#decode(key, near);
       if (value !== undefined || isAbsent(near)) return value as T;
     }
-    const stored = await this.#flight(key, make, plan, options);
-    const value = this.#decode(key, stored);
-    if (value !== undefined || isAbsent(stored)) return value as T;
-    // What is stored cannot be read: somebody else's, or damaged.
-    await this.#values.remove(key, options);
-    return this.#decode(key, await this.#flight(key, make, plan, options)) as T;
+    for (let tried = 0; tried < 2; tried += 1) {
+      const stored = await this.#flight(key, make, plan, options);
+      const value = this.#decode(key, stored);
+      if (value !== undefined || isAbsent(stored)) return value as T;
+      // What is stored cannot be read: somebody else's, or damaged.
+      await this.#values.remove(key, options);
+    }
+    // It comes back, or cannot be removed.
+    return this.#decode(key, markedValue(await make(), plan, this.#options)) as T;
   }
 
   /**
@@ -134,40 +137,31 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     this.#check(key, options);
     const plan = cachePlan(options, this.#options);
     if (value === undefined && plan.negativeTtlMs === 0) return await this.delete(key, options);
-    const generations = plan.tags.length === 0 ? {} : await this.#tags.generations(plan.tags, options);
     const stored = markedValue(value, plan, this.#options);
     const version = this.#log.version;
-    const change: CacheChange = { keys: [key], tags: [] };
-    this.#forget(change);
-    let done = false;
-    try {
+    const work = async (): Promise<boolean> => {
+      const generations = plan.tags.length === 0 ? {} : await this.#tags.generations(plan.tags, options);
       // Whoever makes the value at the moment must not put an older one over this.
       await this.#fleet.revoke(key);
-      if (generations === undefined) await this.#values.remove(key, options);
-      else done = (await this.#store(key, stored, plan, generations, 'anything', options)) === 'stored';
-    } finally {
-      // Who read the old value while this was under way may have kept it.
-      this.#forget(change);
+      if (generations !== undefined) {
+        return (await this.#store(key, stored, plan, generations, 'anything', options)) === 'stored';
+      }
+      await this.#values.remove(key, options);
+      return false;
+    };
+    return await this.#log.carryOut({ keys: [key], tags: [] }, work, (done) => {
       if (done && version === this.#log.version) this.#keep(key, stored, plan);
-      // What ended with an error may have happened.
-      await this.#log.tell(change);
-    }
-    return done;
+    });
   }
 
   /** Removes a value everywhere; one that is being made is not stored either. False when its node is down. Errors: as `get`. */
   async delete(key: string, options: CallOptions = {}): Promise<boolean> {
     this.#check(key, options);
-    const change: CacheChange = { keys: [key], tags: [] };
-    this.#forget(change);
-    try {
+    return await this.#log.carryOut({ keys: [key], tags: [] }, async () => {
       // The maker first: it must not store after the value was removed.
       await this.#fleet.revoke(key);
       return await this.#values.remove(key, options);
-    } finally {
-      this.#forget(change);
-      await this.#log.tell(change);
-    }
+    });
   }
 
   /** Voids every value that was stored with one of these tags, everywhere. False when the node of a tag is down. Errors: as `get`. */
@@ -175,12 +169,12 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     this.#assertOpen();
     checkTags(tags);
     for (const tag of tags) this.#keys.tag(tag);
-    const renewed = await Promise.allSettled(tags.map((tag) => this.#tags.renew(tag, options)));
-    this.#forget({ keys: [], tags });
-    await this.#log.tell({ keys: [], tags });
-    const failed = renewed.find((one) => one.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-    return renewed.every((one) => one.status === 'fulfilled' && one.value);
+    return await this.#log.carryOut({ keys: [], tags }, async () => {
+      const renewed = await Promise.allSettled(tags.map((tag) => this.#tags.renew(tag, options)));
+      const failed = renewed.find((one) => one.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+      return renewed.every((one) => one.status === 'fulfilled' && one.value);
+    });
   }
 
   /** Counts since the start. */
@@ -189,7 +183,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     return { ...this.#counts, localEntries: size, localBytes: bytes, localEvicted: evicted };
   }
 
-  /** Waits for values that are being made, up to `flightMs`, then closes the connections. Safe to call twice. */
+  /** Waits for values that are being made, up to `flightMs`, and for changes, then closes the connections. Safe to call twice. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

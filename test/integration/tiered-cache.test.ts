@@ -748,6 +748,16 @@ test('what is made after the cache was closed is given to who asked for it', asy
   expect(await asked).toBe('made');
 });
 
+test('changes that are under way when the cache is closed are made', async () => {
+  const [cache, reader] = [open(), open()];
+  const [changed, removed] = [newKey(), newKey()];
+  await cache.set(removed, 'old');
+  const changes = [cache.set(changed, 'new', { tags: [changed] }), cache.delete(removed)];
+  await cache.close();
+  expect(await Promise.all(changes)).toEqual([true, true]);
+  expect([await reader.get(changed), await reader.get(removed)]).toEqual(['new', undefined]);
+});
+
 test('what a call does not take is refused before anything is stored', async () => {
   await using cache = open();
   const key = newKey();

@@ -79,3 +79,52 @@ test('a change that is too long to be told has the others forget everything, and
   await reader.log.look();
   expect(reader.told).toEqual([undefined]);
 });
+
+test('a change is told before and after it, and its result is kept before anybody reads again', async () => {
+  const { log, told } = viewOn(new LogNode());
+  const kept: [string, number][] = [];
+  const before = log.version;
+  const made = log.carryOut(
+    CHANGE,
+    async () => 'made',
+    (result) => void kept.push([result, log.version]),
+  );
+  expect(told).toEqual([CHANGE]);
+  expect(await made).toBe('made');
+  expect(told).toEqual([CHANGE, CHANGE]);
+  expect(kept).toEqual([['made', before]]);
+  expect(log.version).toBe(before + 1);
+});
+
+test('a change that ends with an error is told: it may have happened', async () => {
+  const node = new LogNode();
+  const [writer, reader] = [viewOn(node), viewOn(node)];
+  await writer.log.tell({ keys: ['first'], tags: [] });
+  await reader.log.look();
+  reader.told.length = 0;
+  const late = writer.log.carryOut(CHANGE, async () => {
+    throw new StormlampError(ErrorCode.TIMEOUT, 'The answer is late');
+  });
+  await expect(late).rejects.toMatchObject({ code: ErrorCode.TIMEOUT });
+  expect(writer.told).toEqual([CHANGE, CHANGE]);
+  await reader.log.look();
+  expect(reader.told).toMatchObject([CHANGE]);
+});
+
+test('the end of the log waits until what is under way is made and told', async () => {
+  const node = new LogNode();
+  const [writer, reader] = [viewOn(node), viewOn(node)];
+  await writer.log.tell({ keys: ['first'], tags: [] });
+  await reader.log.look();
+  reader.told.length = 0;
+  let release = (): void => undefined;
+  const blocked = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const made = writer.log.carryOut(CHANGE, () => blocked);
+  const closed = writer.log.close().then(() => reader.log.look());
+  release();
+  await closed;
+  expect(reader.told).toMatchObject([CHANGE]);
+  await made;
+});
