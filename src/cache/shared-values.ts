@@ -10,15 +10,14 @@ import { readRefreshFlags } from './refresh-mark.js';
 import { NODE_DOWN, type SharedLevel } from './shared-level.js';
 import { type CacheVersion, storeOver } from './store-over.js';
 import {
-  isTooLongToNote,
+  isTooMuchToNote,
+  MOST_TAGS,
   type NotedGenerations,
   type NotedVersion,
   notedTags,
   writeTagNote,
 } from './tag-note.js';
 
-/** A reader does not ask for more tags that it did not name: what a node says must not cost it any number of questions. */
-const MAX_OTHERS = 10_000;
 const NO_TAGS: ReadonlyMap<string, string> = new Map();
 
 /** A value, and the tags that it was stored with. */
@@ -87,7 +86,7 @@ export class SharedValues {
     if (noted === undefined) return undefined;
     // Nearly all readers give the tags that the value has; the others are worth a second question.
     const others = [...noted.keys()].filter((tag) => !Object.hasOwn(asked, tag));
-    if (others.length > MAX_OTHERS) return undefined;
+    if (others.length > MOST_TAGS) return undefined;
     const rest = others.length === 0 ? {} : await this.#generationsOfNoted(others, call);
     if (rest === undefined) return undefined;
     const present = Object.entries({ ...asked, ...rest });
@@ -122,7 +121,7 @@ export class SharedValues {
     const noteKey = this.#keys.tagsOf(name).key;
     const exptime = exptimeOf(ttlMs);
     const isTagged = Object.keys(generations).length > 0;
-    if (value.length > this.#maxBytes || (isTagged && isTooLongToNote(generations))) {
+    if (value.length > this.#maxBytes || (isTagged && isTooMuchToNote(generations))) {
       return await this.#tooLarge(name, over, call);
     }
     try {

@@ -6,6 +6,8 @@ import { storeOver } from './store-over.js';
 /** The generations of tags by their names. */
 export type NotedGenerations = Readonly<Record<string, string>>;
 
+/** A reader does not ask for more tags that it did not name: what a node says must not cost it any number of questions. */
+export const MOST_TAGS = 10_000;
 /** What memcached itself takes for an item, unless it was told otherwise: longer notes are not read. */
 const LONGEST_NOTE_BYTES = 1_048_576;
 const LONGEST_VERSION = 2n ** 64n - 1n;
@@ -14,8 +16,9 @@ const OF = /^\{"of":"(\d{1,20})"/;
 /** Whoever was faster so often has noted something newer. */
 const TRIES = 16;
 
-/** Whether nobody would read the note of a value with these tags, however many bytes its node takes. */
-export function isTooLongToNote(generations: NotedGenerations): boolean {
+/** Whether there are readers who would not believe a value with these tags, however many bytes its node takes for its note. */
+export function isTooMuchToNote(generations: NotedGenerations): boolean {
+  if (Object.keys(generations).length > MOST_TAGS) return true;
   return tagNote(LONGEST_VERSION, generations).length > LONGEST_NOTE_BYTES;
 }
 

@@ -103,8 +103,8 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
    *
    * @param make makes the value; what it rejects with is what the call rejects with, and is not stored. What it reads from a
    * replica that is behind is what everybody gets: let it read on the primary
-   * @throws StormlampError `ERR_INVALID_KEY`, `ERR_PHP_VALUE` (PHP has no such value), `ERR_CLOSED`, `ERR_ABORTED`; with
-   * `onNodeDown: 'throw'` the node's error.
+   * @throws StormlampError `ERR_INVALID_KEY`, `ERR_PHP_VALUE` (PHP has no such value), `ERR_CLOSED`, `ERR_ABORTED`, `ERR_TIMEOUT`
+   * (of `timeoutMs`); with `onNodeDown: 'throw'` the node's error.
    */
   async wrap<T>(key: string, make: MakeCacheValue<T>, options: CacheWrapOptions = {}): Promise<T> {
     this.#check(key, options);

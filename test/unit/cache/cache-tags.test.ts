@@ -25,7 +25,7 @@ test.each([
   const before = await one.generations(['posts']);
   server.write('cache.~tag.posts', Buffer.from(text), 0, 0);
   const after = await one.generations(['posts']);
-  expect(after?.['posts']).toMatch(/^[\w-]{16}$/);
+  expect(after?.posts).toMatch(/^[\w-]{16}$/);
   expect(after).not.toEqual(before);
   expect(await other.generations(['posts'])).toEqual(after);
 });

@@ -116,11 +116,14 @@ test('a value whose note does not fit is left to nobody', async () => {
   expect(server.read('cache.page')).toBeUndefined();
 });
 
-test('a value with more tags than anybody reads is not stored, however much the node takes', async () => {
+test.each([
+  ['more', 10_001, 't'],
+  ['longer', 5_000, 'a'.repeat(200)],
+])('a value with %s tags than anybody reads is not stored, however much its node takes', async (_, length, prefix) => {
   const server = new FakeMemcached('cache1:11211');
   const process = processOn(server);
   await process.write('old');
-  const names = Array.from({ length: 20_000 }, (_, number) => `a-tag-with-a-rather-long-name-${number}`);
+  const names = Array.from({ length }, (_, number) => `${prefix}${number}`);
   const generations = Object.fromEntries(names.map((name) => [name, 'a'.repeat(16)]));
   expect(await process.writeWith('new', generations)).toBe('too-large');
   expect(server.read('cache.page')).toBeUndefined();
