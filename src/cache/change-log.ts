@@ -68,11 +68,7 @@ export class ChangeLog {
    *
    * @param onDone what is done with the result before anybody in this process reads again
    */
-  async carryOut<T>(
-    change: CacheChange,
-    work: () => Promise<T>,
-    onDone?: (result: T) => void,
-  ): Promise<T> {
+  async carryOut<T>(change: CacheChange, work: () => Promise<T>, onDone?: (result: T) => void): Promise<T> {
     const done = this.#carryOut(change, work, onDone);
     this.#underWay.add(done);
     try {

@@ -122,9 +122,15 @@ test('the end of the log waits until what is under way is made and told', async 
     release = resolve;
   });
   const made = writer.log.carryOut(CHANGE, () => blocked);
-  const closed = writer.log.close().then(() => reader.log.look());
+  let isClosed = false;
+  const closed = writer.log.close().then(() => {
+    isClosed = true;
+  });
+  await new Promise(setImmediate);
+  expect(isClosed).toBe(false);
   release();
   await closed;
+  await reader.log.look();
   expect(reader.told).toMatchObject([CHANGE]);
   await made;
 });

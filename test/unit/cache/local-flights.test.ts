@@ -43,25 +43,28 @@ test('who asks for a value inside of its own making does not wait for themselves
   expect(flights.all()).toEqual([]);
 });
 
-test.each(['one cache', 'two caches'])('values of %s that ask for each other do not wait for ever', async (which) => {
-  const flights = new LocalFlights<string>();
-  const others = which === 'one cache' ? flights : new LocalFlights<string>();
-  const begun: string[] = [];
-  const make = async (name: string, ask: (() => Promise<string>) | undefined): Promise<string> => {
-    begun.push(name);
-    await null;
-    return ask === undefined ? name : `${name} of ${await ask()}`;
-  };
-  const page = (ask?: () => Promise<string>) => flights.join('page', [], MINUTE, () => make('page', ask));
-  const bar = (ask?: () => Promise<string>) => others.join('bar', [], MINUTE, () => make('bar', ask));
-  const between = (ask?: () => Promise<string>) =>
-    flights.join('between', [], MINUTE, () => make('between', ask));
-  // Three requests that each wait for the next one; the last one closes the ring.
-  const answers = await Promise.all([page(() => bar()), bar(() => between()), between(() => page())]);
-  expect(answers).toEqual(['page of bar of between of page', 'bar of between of page', 'between of page']);
-  expect(begun).toEqual(['page', 'bar', 'between', 'page']);
-  expect([...flights.all(), ...others.all()]).toEqual([]);
-});
+test.each(['one cache', 'two caches'])(
+  'values of %s that ask for each other do not wait for ever',
+  async (which) => {
+    const flights = new LocalFlights<string>();
+    const others = which === 'one cache' ? flights : new LocalFlights<string>();
+    const begun: string[] = [];
+    const make = async (name: string, ask: (() => Promise<string>) | undefined): Promise<string> => {
+      begun.push(name);
+      await null;
+      return ask === undefined ? name : `${name} of ${await ask()}`;
+    };
+    const page = (ask?: () => Promise<string>) => flights.join('page', [], MINUTE, () => make('page', ask));
+    const bar = (ask?: () => Promise<string>) => others.join('bar', [], MINUTE, () => make('bar', ask));
+    const between = (ask?: () => Promise<string>) =>
+      flights.join('between', [], MINUTE, () => make('between', ask));
+    // Three requests that each wait for the next one; the last one closes the ring.
+    const answers = await Promise.all([page(() => bar()), bar(() => between()), between(() => page())]);
+    expect(answers).toEqual(['page of bar of between of page', 'bar of between of page', 'between of page']);
+    expect(begun).toEqual(['page', 'bar', 'between', 'page']);
+    expect([...flights.all(), ...others.all()]).toEqual([]);
+  },
+);
 
 test('who asks with tags does not join what is got without them', async () => {
   const flights = new LocalFlights<number>();
