@@ -31,6 +31,7 @@ export type JournalKind =
   | 'errant-transactions'
   | 'node-rejoined'
   | 'node-rebuilt'
+  | 'rebuild-waits'
   | 'record-dropped';
 
 /** What a process sees, as opposed to what it does. */

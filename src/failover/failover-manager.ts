@@ -114,7 +114,8 @@ export interface FailoverManager extends SafeEmitter<FailoverEvents> {
   /**
    * Makes a node's data anew by the `rebuild` hook, after which it follows the primary.
    *
-   * Rejects with `ERR_CHANGE_REFUSED` when there is no hook, or when it failed.
+   * Rejects with `ERR_CHANGE_REFUSED` when there is no hook, when it failed, and while this node, or another one from the same
+   * primary, is being made anew, whoever does it.
    */
   rebuild(node: NodeId): Promise<'rebuilt' | 'skipped'>;
   /**

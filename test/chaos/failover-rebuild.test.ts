@@ -10,7 +10,7 @@ import { eventually } from '../integration/eventually.js';
 import { carefulRebuild } from '../support/careful-rebuild.js';
 import { table } from '../support/chaos-report.js';
 import { clientProgram } from '../support/client-programs.js';
-import { rebuildBothStory, rebuildStory } from '../support/rebuild-story.js';
+import { rebuildBesideStory, rebuildBothStory, rebuildStory } from '../support/rebuild-story.js';
 import { saveStory } from '../support/save-story.js';
 
 const rows: (string | number)[][] = [];
@@ -32,6 +32,12 @@ test.each(STORIES)('$name, $why', { timeout: 300_000 }, async ({ why, ...server 
 test.each(DATABASES)('$name: two nodes at once', { timeout: 600_000 }, async (server) => {
   rows.push([server.name, 'two, purged', `${Math.round(await rebuildBothStory(server))} ms`]);
 });
+
+test.each(DATABASES.filter(({ name }) => name !== 'MariaDB 11.8'))(
+  '$name: one beside another process',
+  { timeout: 600_000 },
+  rebuildBesideStory,
+);
 
 test.each(DATABASES)(
   '$name: nothing is thrown away before a copy can be made',

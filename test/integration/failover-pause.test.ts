@@ -65,7 +65,9 @@ test(
     // The only way to see that something does not happen: it took a second before.
     await sleep(6_000);
     expect(await receives(node)).toBe(false);
-    await expect(other.failover.rebuild(node.id)).rejects.toThrow(/another process makes its data anew/);
+    await expect(other.failover.rebuild(node.id)).rejects.toThrow(/its data is being made anew already/);
+    const beside = servers.replicas[1]?.id ?? '';
+    await expect(other.failover.rebuild(beside)).rejects.toThrow(`${node.id} is being made anew from`);
     await expect(other.failover.rejoin(node.id)).rejects.toThrow(/is being made anew/);
     expect(calls).toHaveLength(1);
     finish();

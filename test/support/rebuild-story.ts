@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
 import { expect } from 'vitest';
 import { placeOf, startTool, withLoginFile } from '../../src/failover/rebuild/server-tool.js';
@@ -73,6 +74,65 @@ export async function rebuildBothStory({ flavor, options }: DatabaseCase): Promi
     return performance.now() - since;
   } finally {
     await cluster?.close();
+    await servers.close();
+  }
+}
+
+/**
+ * Both replicas need logs that are gone, and an operator's process makes one of them anew already: the other one waits for it, and in
+ * the end the elected process has made both anew.
+ */
+export async function rebuildBesideStory({ flavor, options }: DatabaseCase): Promise<void> {
+  const servers = await startLocalCluster({ ...options, php: false, memcached: 0 });
+  const { primary, replicas } = servers;
+  const [one, two] = replicas;
+  const opened: Cluster[] = [];
+  let end = (): void => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  try {
+    if (one === undefined || two === undefined) throw new Error('two replicas are needed');
+    await primary.query('CREATE TABLE shop.kept (id INT PRIMARY KEY, text VARCHAR(100), raw VARBINARY(20))');
+    await servers.waitForReplication();
+    const what = flavor === 'mysql' ? 'REPLICA' : 'SLAVE';
+    for (const node of replicas) await node.query(`STOP ${what}`);
+    await throwLogsAway(primary);
+    for (const node of replicas) await node.query(`START ${what}`);
+    let begun = false;
+    const hold = async (): Promise<'skipped'> => {
+      begun = true;
+      await ended;
+      return 'skipped';
+    };
+    const operator = await open(servers, flavor, undefined, false, hold);
+    opened.push(operator);
+    let rebuilding: Promise<unknown> | undefined;
+    await eventually('it has begun', async () => {
+      rebuilding ??= operator.failover.rebuild(one.id).catch(() => {
+        rebuilding = undefined;
+      });
+      await Promise.race([rebuilding, setTimeout(100)]);
+      return begun;
+    });
+    const elected = await open(servers, flavor, undefined, true);
+    opened.push(elected);
+    const journal = async (): Promise<string> =>
+      (await elected.failover.history(100)).map(({ kind, message }) => `${kind} ${message}`).join('\n');
+    const why = `rebuild-waits ${two.id} is made anew later: ${one.id} is being made anew from ${primary.id}`;
+    await eventually(
+      'the journal says what it waits for',
+      async () => (await journal()).includes(why),
+      60_000,
+    );
+    end();
+    for (const node of replicas)
+      await eventually('it follows', () => follows(node, primary), 200_000).catch(async (error: unknown) => {
+        throw new Error(`${String(error)}\n${await journal()}`);
+      });
+  } finally {
+    end();
+    await Promise.all(opened.map((cluster) => cluster.close()));
     await servers.close();
   }
 }
@@ -215,11 +275,13 @@ async function open(
   flavor: Flavor,
   saveTo: string | undefined,
   automatic: boolean,
+  hook?: FailoverHooks['rebuild'],
 ): Promise<Cluster> {
   const { admin, repl } = servers.accounts;
   const common = { credentials: admin, ...(saveTo === undefined ? {} : { saveTo }) };
   const rebuild: FailoverHooks['rebuild'] =
-    flavor === 'mysql'
+    hook ??
+    (flavor === 'mysql'
       ? cloneRebuild({
           ...common,
           programs: { binlog: await clientProgram('mysql', 'mysqlbinlog') },
@@ -236,7 +298,7 @@ async function open(
             client: await clientProgram('mariadb', 'mariadb'),
             binlog: await clientProgram('mariadb', 'mariadb-binlog'),
           },
-        });
+        }));
   return await createCluster({
     mysql: servers.options().mysql,
     failover: {

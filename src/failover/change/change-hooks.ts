@@ -5,6 +5,7 @@ import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp
 import type { FailoverHooks, FollowedChange, HookContext } from '../failover-hooks.js';
 import { failoverDefaults } from '../failover-options.js';
 import type { FailoverPlan } from '../plan/failover-plan.js';
+import { readinessOf } from '../rebuild/ready-hook.js';
 import { holdRebuild } from '../rebuild/rebuild-lock.js';
 import { askHook, type Verdict } from './ask-hook.js';
 import type { ChangeControlParts } from './change-control.js';
@@ -18,6 +19,13 @@ type HookParts = Pick<
   ChangeControlParts,
   'hooks' | 'policy' | 'clock' | 'record' | 'publish' | 'primary' | 'voters' | 'options'
 >;
+
+/** What became of a node whose data was to be made anew. */
+export type RebuildResult =
+  | 'rebuilt'
+  | 'skipped'
+  /** Why it is not; `passing`: nothing was begun, because somebody else is at work, and it may be asked again. */
+  | { readonly veto: string; readonly passing?: true };
 
 /** Calls them. */
 export class ChangeHooks {
@@ -59,13 +67,8 @@ export class ChangeHooks {
     }
   }
 
-  /** Has a node's data made anew by the user's hook; `{ veto }` tells why it is not done. */
-  async rebuild(
-    node: NodeId,
-    from: NodeId,
-    why: 'errant' | 'purged',
-    gtids: string,
-  ): Promise<'rebuilt' | 'skipped' | { readonly veto: string }> {
+  /** Has a node's data made anew by the user's hook. Never rejects. */
+  async rebuild(node: NodeId, from: NodeId, why: 'errant' | 'purged', gtids: string): Promise<RebuildResult> {
     const { hooks, record, primary, voters, options } = this.#parts;
     const { rebuild } = hooks;
     if (rebuild === undefined) return { veto: 'there is no hook `rebuild`' };
@@ -78,14 +81,19 @@ export class ChangeHooks {
         return rebuild({ ...context, signal, node, from, why, gtids });
       });
     };
+    const others = voters.filter(({ kind }) => kind === 'data').map(({ id }) => id);
     // The lock of a server that is made anew may die with it.
-    const verdict = await holdRebuild(source, options.cluster, node, () => this.#call('rebuild', call)).catch(
-      (error: unknown): Verdict => ({
-        veto: `${from} cannot be asked who else does it: ${describeError(error)}`,
-      }),
-    );
-    if (verdict === undefined) return { veto: 'another process makes its data anew' };
+    const held = await holdRebuild({ source, cluster: options.cluster, node, others }, () =>
+      this.#call('rebuild', call),
+    ).catch((error: unknown) => ({
+      busy: `${from} cannot be asked who else does it: ${describeError(error)}`,
+    }));
+    if ('busy' in held) return { veto: held.busy, passing: true };
+    const verdict = held.result;
     if (verdict !== 'allow' && 'veto' in verdict) return verdict;
+    // One that was given up with its source may go on for a while; a ready hook sees its lock on the node.
+    if (result === 'skipped' && readinessOf(rebuild) !== undefined)
+      return { veto: 'another process still makes its data anew', passing: true };
     if (result !== 'rebuilt') return 'skipped';
     record('node-rebuilt', 'rebuild', [node, from], `${node} has the data of ${from} now`);
     return 'rebuilt';

@@ -1,10 +1,21 @@
 /** Nodes whose data cannot go on: tells so once, and has them made anew by the user's hook, once, and one at a time from each source. */
+import { type Clock, systemClock } from '../../common/clock.js';
 import type { NodeId } from '../../common/node-address.js';
 import type { Repair } from '../plan/plan-repair.js';
 import type { RepairParts } from './repair-shop.js';
 
 /** Why a node's data cannot go on. */
 export type Obstacle = Extract<Repair, { kind: 'diverged' | 'purged' }>;
+
+/** How long a node is left alone when somebody else is at work, milliseconds: nobody tells when he has done. */
+const AGAIN_MS = 10_000;
+
+/** What a node waits for. */
+interface Wait {
+  readonly source: NodeId;
+  /** When to try again, monotonic milliseconds, unless this process itself makes another one anew from the source. */
+  readonly until: number;
+}
 
 function keyOf(obstacle: Obstacle): string {
   return `${obstacle.kind} ${obstacle.kind === 'diverged' ? obstacle.gtids : ''}`;
@@ -13,17 +24,21 @@ function keyOf(obstacle: Obstacle): string {
 /** Keeps an account of them. */
 export class RebuildDesk {
   readonly #parts: Pick<RepairParts, 'record' | 'publish' | 'rebuild'>;
+  readonly #clock: Clock;
   /** What was told about nodes that cannot be put right, so that it is told once. */
   readonly #told = new Map<NodeId, string>();
   /** The nodes that are made anew, and from which. */
   readonly #rebuilding = new Map<NodeId, NodeId>();
-  /** Nodes whose turn comes when their source has made another one anew. */
-  readonly #waiting = new Map<NodeId, NodeId>();
+  /** Nodes whose turn comes when nobody makes another one anew from their source any more. */
+  readonly #waiting = new Map<NodeId, Wait>();
+  /** What the journal says about their waiting, so that it is said once. */
+  readonly #saidOf = new Map<NodeId, string>();
   readonly #givenUp = new Set<NodeId>();
 
   /** Knows of none yet. */
-  constructor(parts: Pick<RepairParts, 'record' | 'publish' | 'rebuild'>) {
+  constructor(parts: Pick<RepairParts, 'record' | 'publish' | 'rebuild'>, clock: Clock = systemClock) {
     this.#parts = parts;
+    this.#clock = clock;
   }
 
   /** Nodes that serve nothing because their data is not that of the primary. */
@@ -36,16 +51,21 @@ export class RebuildDesk {
     return this.#rebuilding.has(node);
   }
 
-  /** Whether this of `node` was told, and nothing is to be begun now. */
-  isTold(node: NodeId, obstacle: Obstacle): boolean {
-    const source = this.#waiting.get(node);
-    return this.#told.get(node) === keyOf(obstacle) && (source === undefined || this.#isCopied(source));
+  /** Whether this of `node` was told, and nothing is to be begun now, from `primary`. */
+  isTold(node: NodeId, primary: NodeId, obstacle: Obstacle): boolean {
+    if (this.#told.get(node) !== keyOf(obstacle)) return false;
+    const wait = this.#waiting.get(node);
+    if (wait === undefined) return true;
+    // From another primary it may be begun at once.
+    if (wait.source !== primary) return false;
+    return this.#madeFrom(primary) !== undefined || this.#clock.now() < wait.until;
   }
 
   /** The data of `node` can go on. */
   canGoOn(node: NodeId): void {
     this.#told.delete(node);
     this.#waiting.delete(node);
+    this.#saidOf.delete(node);
   }
 
   /** `node` is as it should be: when it cannot go on again, it is made anew again. */
@@ -56,7 +76,7 @@ export class RebuildDesk {
 
   /**
    * Tells that the data of `node` cannot go on, unless it was told, and begins to have it made anew from `primary`: now, or when
-   * that is asked again and no other node is made anew from `primary` any more.
+   * that is asked again and no other node is made anew from `primary` any more, by whomever.
    */
   cannotGoOn(node: NodeId, primary: NodeId, obstacle: Obstacle): void {
     if (this.#told.get(node) !== keyOf(obstacle)) this.#tell(node, primary, obstacle);
@@ -64,12 +84,20 @@ export class RebuildDesk {
     // What failed once is for an operator: an attempt may begin with an empty node.
     if (this.#givenUp.has(node)) return;
     // MySQL copies to one at a time, and a second one that is refused would be given up; any other copy takes as long as both.
-    if (this.#isCopied(primary)) this.#waiting.set(node, primary);
-    else this.#begin(node, primary, obstacle);
+    const other = this.#madeFrom(primary);
+    if (other === undefined) this.#begin(node, primary, obstacle);
+    else this.#wait(node, primary, `${other} is being made anew from ${primary}`, Number.NEGATIVE_INFINITY);
   }
 
-  #isCopied(source: NodeId): boolean {
-    return [...this.#rebuilding.values()].includes(source);
+  #madeFrom(source: NodeId): NodeId | undefined {
+    return [...this.#rebuilding].find(([, from]) => from === source)?.[0];
+  }
+
+  #wait(node: NodeId, source: NodeId, why: string, until: number): void {
+    this.#waiting.set(node, { source, until });
+    if (this.#saidOf.get(node) === why) return;
+    this.#saidOf.set(node, why);
+    this.#parts.record('rebuild-waits', 'rebuild', [node, source], `${node} is made anew later: ${why}`);
   }
 
   #begin(node: NodeId, primary: NodeId, obstacle: Obstacle): void {
@@ -78,6 +106,11 @@ export class RebuildDesk {
     this.#rebuilding.set(node, primary);
     void this.#parts.rebuild(node, primary, why, gtids).then((result) => {
       this.#rebuilding.delete(node);
+      if (typeof result === 'object' && result.passing === true) {
+        this.#wait(node, primary, result.veto, this.#clock.now() + AGAIN_MS);
+        return;
+      }
+      this.#saidOf.delete(node);
       if (result === 'rebuilt') this.#told.delete(node);
       else this.#givenUp.add(node);
     });

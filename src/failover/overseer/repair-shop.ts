@@ -2,6 +2,7 @@
 import type { NodeId } from '../../common/node-address.js';
 import type { ResolvedActingOptions } from '../acting-options.js';
 import type { ChangeControl } from '../change/change-control.js';
+import type { RebuildResult } from '../change/change-hooks.js';
 import type { FailoverEvents } from '../failover-events.js';
 import type { JournalKind } from '../failover-journal.js';
 import type { MetaStore } from '../meta/meta-store.js';
@@ -48,13 +49,13 @@ export interface RepairParts {
   readonly seen: (node: NodeId) => LastSeen | undefined;
   readonly record: (kind: JournalKind, opId: string, nodes: readonly NodeId[], message: string) => void;
   readonly publish: <K extends keyof FailoverEvents>(event: K, payload: FailoverEvents[K]) => void;
-  /** Makes a node's data anew; whether it was done. */
+  /** Makes a node's data anew. Never rejects. */
   readonly rebuild: (
     node: NodeId,
     from: NodeId,
     why: 'errant' | 'purged',
     gtids: string,
-  ) => Promise<'rebuilt' | 'skipped' | { readonly veto: string }>;
+  ) => Promise<RebuildResult>;
 }
 
 /** A change that is so old, and of which nothing is left to do, is over, seconds. */
@@ -269,7 +270,7 @@ export class RepairShop {
       default: {
         if (look.survey.nodes.get(node)?.readOnly === false) return await this.#close(look, node, primary);
         const { kind } = repair;
-        if (this.#desk.isTold(node, repair)) return false;
+        if (this.#desk.isTold(node, primary, repair)) return false;
         // What is told now may end in new data for the node: nobody does that on one look.
         const again = await this.#look(primary);
         if (again === undefined || again.context.epoch !== look.context.epoch) return false;

@@ -13,7 +13,9 @@ export type LockPurpose =
   /** The self-fence event runs on this server. */
   | 'fence-watch'
   /** The self-fence event, and no operator, has made this server refuse writes. */
-  | 'fenced';
+  | 'fenced'
+  /** On a source only: a node's data is made anew from it. */
+  | 'rebuild-from';
 
 /** Raised with every change that would make two versions disagree about who may do what. */
 const PROTOCOL = 1;
