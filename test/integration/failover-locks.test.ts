@@ -1,4 +1,5 @@
 /** Named locks on real servers: who holds a majority, and what frees it. */
+import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkAutomaticRight } from '../../src/failover/change/change-rights.js';
 import { assertClosed } from '../../src/failover/change/compare-nodes.js';
@@ -246,6 +247,35 @@ test('what an operator says while there is no primary holds until there is one, 
     expect(await servers.primary.query(row)).toEqual([{ who: 'alice' }]);
     expect(await right()).toBe('granted');
   } finally {
+    await cluster.close();
+  }
+});
+
+test('an order whose row somebody else has locked goes on standing until it is written', async () => {
+  const cluster = await openManager(3_000);
+  const { admin } = servers.accounts;
+  const { realPort: port } = servers.primary;
+  const holder = await createConnection({ host: '127.0.0.1', port, ...admin });
+  try {
+    const { meta, primary, becomes } = automaticRight();
+    await eventually('there is a primary', () => cluster.failover.plan('switchover').catch(() => undefined));
+    const opId = 'locked';
+    await meta.prepare(primary);
+    await meta.begin(primary, { opId, kind: 'failover', from: 'db9:3306', to: primary.id, actor: 'a test' });
+    await meta.end(primary, opId, 'done', '');
+    await servers.waitForReplication();
+    await servers.primary.query('SET GLOBAL innodb_lock_wait_timeout=1');
+    await holder.query('START TRANSACTION');
+    await holder.query('SELECT * FROM ha_meta.operation FOR UPDATE');
+    const acknowledged = cluster.failover.acknowledge(opId, 'alice');
+    await becomes('granted');
+    await holder.query('ROLLBACK');
+    await acknowledged;
+    const row = `SELECT acknowledged_by AS who FROM ha_meta.operation WHERE op_id='${opId}'`;
+    expect(await servers.primary.query(row)).toEqual([{ who: 'alice' }]);
+  } finally {
+    holder.destroy();
+    await servers.primary.query('SET GLOBAL innodb_lock_wait_timeout=50');
     await cluster.close();
   }
 });

@@ -8,7 +8,7 @@ import type { PauseHandle, PauseOptions } from '../failover-manager.js';
 import type { OrderPurpose } from '../protocol/lock-name.js';
 import type { Voter } from '../voters.js';
 import type { MetaStore } from './meta-store.js';
-import { standUntilPrimary } from './order-locks.js';
+import { mayPass, standUntilPrimary } from './order-locks.js';
 
 /** What orders are given with. */
 export interface OrderParts {
@@ -104,7 +104,7 @@ export class OperatorOrders {
   }
 
   /**
-   * Writes an order on the primary; while there is none it stands for as long as this waits for one. Resolves with undefined when no
+   * Writes an order on the primary; while there is none that takes it, it stands for as long as this waits for one. Resolves with undefined when no
    * node that answers knows what it is about.
    */
   async #give<T>(
@@ -115,10 +115,19 @@ export class OperatorOrders {
   ): Promise<T | undefined> {
     const { voters: all, writer: primary, noPrimary } = this.#parts;
     const writer = primary();
-    if (writer !== undefined) return await write(writer);
+    let reason: unknown;
+    if (writer !== undefined) {
+      try {
+        return await write(writer);
+      } catch (error) {
+        // One that died a moment ago is still taken for the primary.
+        if (!mayPass(error)) throw error;
+        reason = error;
+      }
+    }
     const voters = all.filter(({ kind }) => kind === 'data');
     const told = await Promise.allSettled(voters.map(knows));
-    if (told.every(({ status }) => status === 'rejected')) throw noPrimary();
+    if (told.every(({ status }) => status === 'rejected')) throw reason ?? noPrimary();
     if (!told.some((each) => each.status === 'fulfilled' && each.value)) return undefined;
     const { signal } = this.#closed;
     const given = await standUntilPrimary({ purpose, about, voters, primary, signal }, async (node) => ({

@@ -4,6 +4,7 @@
  */
 import { pause } from '../../common/backoff.js';
 import type { NodeId } from '../../common/node-address.js';
+import { classifyServerError, type ServerErrorKind } from '../../mysql/server-error.js';
 import { LockSession } from '../locks/lock-session.js';
 import { type OrderPurpose, orderPrefix } from '../protocol/lock-name.js';
 import { lockTargetOf, type Voter } from '../voters.js';
@@ -31,7 +32,26 @@ export function isOrderedSql(purpose: OrderPurpose, column: string): string {
   return `(IS_USED_LOCK(CONCAT('${orderPrefix(purpose)}', ${column})) IS NOT NULL)`;
 }
 
-/** Gives the order until there is a primary, which it resolves with; undefined when none came in time, or the wait was ended. */
+/** What may be over when another primary is there, or in a moment. */
+const PASSING: ReadonlySet<ServerErrorKind> = new Set<ServerErrorKind>([
+  'connection-lost',
+  'shutdown',
+  'read-only',
+  'lock-timeout',
+  'deadlock',
+  'overload',
+  'killed',
+]);
+
+/** Whether an order that could not be written for that reason goes on standing. */
+export function mayPass(error: unknown): boolean {
+  return PASSING.has(classifyServerError(error).kind);
+}
+
+/**
+ * Gives the order until it is written on a primary, and resolves with what `write` does; undefined when none came in time, or the wait
+ * was ended. Rejects as `write` does: at once for what does not pass by itself, else with the last error when the time is over.
+ */
 export async function standUntilPrimary<T>(
   { purpose, about, voters, primary, signal }: StandingOrder,
   write: (primary: Voter) => Promise<T>,
@@ -48,13 +68,24 @@ export async function standUntilPrimary<T>(
     else session.destroy();
   };
   const end = performance.now() + LONGEST_MS;
+  let failed: { readonly error: unknown } | undefined;
   try {
     while (!signal.aborted && performance.now() < end) {
-      const writer = primary();
-      if (writer !== undefined) return await write(writer);
+      // First: one that is taken for the primary while it is not may take its time to say so.
       await Promise.allSettled(voters.map(hold));
+      const writer = primary();
+      failed = undefined;
+      if (writer !== undefined) {
+        try {
+          return await write(writer);
+        } catch (error) {
+          if (!mayPass(error)) throw error;
+          failed = { error };
+        }
+      }
       await pause(RENEW_MS, signal);
     }
+    if (failed !== undefined && !signal.aborted) throw failed.error;
     return undefined;
   } finally {
     await Promise.all([...sessions.values()].map((session) => session.release()));

@@ -6,15 +6,21 @@ import type { Voter } from '../../../../src/failover/voters.js';
 
 const OP = '11111111-2222-3333-4444-555555555555';
 
+function refusedConnection(): Error {
+  return Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+}
+
 /** Three nodes of which the first is dead, and what they are asked; `primary` makes one of them take writes. */
 function madeUp(known: readonly string[] = [OP]) {
   const locks = new Map<string, string>();
   const written: string[] = [];
+  const tried: string[] = [];
   const told: string[] = [];
   let primary: Voter | undefined;
+  let trouble: Error | undefined;
   const voter = (id: string, answers: boolean): Voter => {
     const connect = async (): Promise<unknown> => {
-      if (!answers) throw new Error('connect ECONNREFUSED');
+      if (!answers) throw refusedConnection();
       return {
         onLost: () => undefined,
         destroy: () => locks.delete(id),
@@ -31,13 +37,17 @@ function madeUp(known: readonly string[] = [OP]) {
   const whenAnswering =
     <T>(answer: T) =>
     async ({ id }: Voter): Promise<T> => {
-      if (id === 'db1') throw new Error('connect ECONNREFUSED');
+      if (id === 'db1') throw refusedConnection();
       return answer;
     };
   const meta = {
     knows: (node: Voter, opId: string) => whenAnswering(known.includes(opId))(node),
     pauses: whenAnswering(known.map((id) => ({ id, because: `${id} (me)`, leftS: 60 }))),
-    acknowledge: async ({ id }: Voter, opId: string, who: string) => {
+    acknowledge: async (node: Voter, opId: string, who: string) => {
+      const { id } = node;
+      tried.push(id);
+      await whenAnswering(true)(node);
+      if (trouble !== undefined) throw trouble;
       written.push(`${id}: ${who} ${opId}, locked ${[...locks.keys()].join(' ')}`);
       return true;
     },
@@ -55,7 +65,10 @@ function madeUp(known: readonly string[] = [OP]) {
   const becomePrimary = (index: number): void => {
     primary = voters[index];
   };
-  return { orders, locks, written, told, becomePrimary };
+  const refuseWrites = (why: Error | undefined): void => {
+    trouble = why;
+  };
+  return { orders, locks, written, tried, told, becomePrimary, refuseWrites };
 }
 
 async function until(is: () => boolean): Promise<void> {
@@ -72,6 +85,45 @@ test('without a primary it stands by a lock on the nodes that answer, and is wri
   await given;
   expect(written).toEqual([`db2: alice ${OP}, locked db2 db3`]);
   expect([told, locks.size]).toEqual([['change-acknowledged'], 0]);
+});
+
+test('one that died a moment ago, and is still taken for the primary, does not end it', async () => {
+  const { orders, locks, written, becomePrimary } = madeUp();
+  becomePrimary(0);
+  const given = orders.acknowledge(OP, 'alice');
+  await until(() => locks.size === 2);
+  becomePrimary(1);
+  await given;
+  expect(written).toEqual([`db2: alice ${OP}, locked db2 db3`]);
+  expect(locks.size).toBe(0);
+});
+
+test('it goes on standing while the new primary does not take writes yet', async () => {
+  const { orders, locks, tried, written, becomePrimary, refuseWrites } = madeUp();
+  const given = orders.acknowledge(OP, 'alice');
+  await until(() => locks.size === 2);
+  const readOnly =
+    'The MariaDB server is running with the --read-only option so it cannot execute this statement';
+  refuseWrites(Object.assign(new Error(readOnly), { errno: 1290 }));
+  becomePrimary(1);
+  await until(() => tried.length > 0);
+  expect(locks.size).toBe(2);
+  refuseWrites(undefined);
+  await given;
+  expect(written).toHaveLength(1);
+});
+
+test('what does not pass by itself is told at once', async () => {
+  const { orders, locks, becomePrimary, refuseWrites } = madeUp();
+  refuseWrites(Object.assign(new Error('UPDATE command denied to user'), { errno: 1142 }));
+  becomePrimary(1);
+  await expect(orders.acknowledge(OP, 'alice')).rejects.toMatchObject({ errno: 1142 });
+  becomePrimary(0);
+  const given = orders.acknowledge(OP, 'alice').catch((error: { errno?: number }) => error.errno);
+  await until(() => locks.size === 2);
+  becomePrimary(1);
+  expect(await given).toBe(1142);
+  expect(locks.size).toBe(0);
 });
 
 test('what no node that answers knows stands for nothing', async () => {
