@@ -72,9 +72,14 @@ function programIn(command: readonly string[]): number {
   if (CLIENT.test(basename(first))) return 0;
   const copier = command.findIndex((word) => COPIER.test(basename(word)));
   if (copier >= 0) return copier;
-  // An account, a container and a database may be called so, too. What stands behind an option may be its value: `-u mysql`.
   const found = command.flatMap((word, index) => (CLIENT.test(basename(word)) ? [index] : []));
-  return found.findLast((index) => !command[index - 1]?.startsWith('-')) ?? found.at(-1) ?? 0;
+  const behindOptions = found.find((index) => command[index - 1] === '--');
+  if (behindOptions !== undefined) return behindOptions;
+  // An account, a container and a database may be called so, too. What stands behind an option may be its value: `-u mysql`.
+  const free = found.filter((index) => !command[index - 1]?.startsWith('-'));
+  // Every server has a database `mysql`, which may stand behind the program.
+  const named = free.findLast((index) => basename(command[index] ?? '').startsWith('mariadb'));
+  return named ?? free.at(-1) ?? found.at(-1) ?? 0;
 }
 
 /** Starts {@link commandLine}. Whoever aborts `signal` ends it. */

@@ -73,6 +73,31 @@ test.each([
     ['nice', 'mariadb-dump', 'LOGIN', '--ssl', 'x', 'mysql', '--quick'],
   ],
   [
+    'and the same goes for the client',
+    ['nice', '-n', '5', 'mariadb', 'mysql'],
+    ['nice', '-n', '5', 'mariadb', 'LOGIN', 'mysql', '--quick'],
+  ],
+  [
+    'and for one in a container',
+    ['docker', 'exec', '-i', 'db1', 'mariadb', 'mysql'],
+    ['docker', 'exec', '-i', 'db1', 'mariadb', 'LOGIN', 'mysql', '--quick'],
+  ],
+  [
+    'and for one in a container that is called like it',
+    ['podman', 'exec', '-i', 'mariadb', 'mariadb', 'mysql'],
+    ['podman', 'exec', '-i', 'mariadb', 'mariadb', 'LOGIN', 'mysql', '--quick'],
+  ],
+  [
+    'the program bears its older name in such a container',
+    ['docker', 'exec', '-i', 'mariadb', 'mysql'],
+    ['docker', 'exec', '-i', 'mariadb', 'mysql', 'LOGIN', '--quick'],
+  ],
+  [
+    'the options of another program end before it',
+    ['kubectl', 'exec', '-i', 'mariadb-0', '--', 'mariadb', 'mysql'],
+    ['kubectl', 'exec', '-i', 'mariadb-0', '--', 'mariadb', 'LOGIN', 'mysql', '--quick'],
+  ],
+  [
     'it stands behind an option without a value',
     ['sudo', '-n', 'mariadb'],
     ['sudo', '-n', 'mariadb', 'LOGIN', '--quick'],
