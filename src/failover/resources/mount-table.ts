@@ -26,13 +26,37 @@ export function mountedOn(mounts: readonly Mounted[], path: string): Mounted | u
   return mounts.findLast((mount) => mount.path === path);
 }
 
+/** What the kernel mounts itself; `mount` starts no program for it that shows itself as `fuse`. */
+const OF_THE_KERNEL: ReadonlySet<string> = new Set([
+  '9p',
+  'btrfs',
+  'ceph',
+  'cifs',
+  'ext2',
+  'ext3',
+  'ext4',
+  'f2fs',
+  'gfs2',
+  'jfs',
+  'nfs',
+  'nfs4',
+  'ocfs2',
+  'smb3',
+  'tmpfs',
+  'virtiofs',
+  'xfs',
+  'zfs',
+]);
+
 /**
  * Whether a mount that `mount -t asked` made shows itself as `seen`: a program or a driver that is named may be called otherwise in
  * the kernel (`nfs` is `nfs4` there, `ntfs` may be `ntfs3`, and what a program drives is `fuse`, `fuseblk`, or `fuse.` and a name).
  */
 export function isOfType(asked: string, seen: string): boolean {
+  const types = asked.split(',');
+  const isProgram = types.some((type) => !OF_THE_KERNEL.has(type));
   return (
-    asked === 'auto' || seen.startsWith('fuse') || asked.split(',').some((type) => seen.startsWith(type))
+    asked === 'auto' || types.some((type) => seen.startsWith(type)) || (isProgram && seen.startsWith('fuse'))
   );
 }
 

@@ -27,6 +27,9 @@ test.each([
   ['glusterfs', 'fuse.glusterfs', true],
   ['auto', 'xfs', true],
   ['ext4,xfs', 'xfs', true],
+  ['ext4', 'fuse.sshfs', false],
+  ['nfs,xfs', 'fuse', false],
+  ['xfs,glusterfs', 'fuse.glusterfs', true],
 ])('what `mount -t %s` made may be a %s: %s', (asked, seen, isIt) => {
   expect(isOfType(asked, seen)).toBe(isIt);
 });
