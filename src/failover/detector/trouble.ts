@@ -54,8 +54,8 @@ export function troubleOf(
   }
   return (
     lost ??
-    lockOf(record, input.now, policy) ??
-    blockOf(record, input.now, policy) ??
+    lockOf(record, policy) ??
+    blockOf(record, policy) ??
     replicaTrouble(about, records, input.now, policy)
   );
 }
@@ -74,9 +74,14 @@ function crowdOf(record: NodeRecord, now: number, policy: DetectorPolicy): Troub
     : undefined;
 }
 
-function lockOf(record: NodeRecord | undefined, now: number, policy: DetectorPolicy): Trouble | undefined {
+/** From the first look that saw it to the last one: what nobody has looked at since may be over. */
+function seenForMs({ said }: NodeRecord, since: number): number {
+  return (said?.at ?? since) - since;
+}
+
+function lockOf(record: NodeRecord | undefined, policy: DetectorPolicy): Trouble | undefined {
   if (record === undefined || record.lockedSince === null) return undefined;
-  const forMs = now - record.lockedSince;
+  const forMs = seenForMs(record, record.lockedSince);
   if (forMs < policy.troubleAfterMs) return undefined;
   const { waiting = 0, acknowledgers = 0 } = record.said?.facts.semiSync ?? {};
   return {
@@ -85,9 +90,9 @@ function lockOf(record: NodeRecord | undefined, now: number, policy: DetectorPol
   };
 }
 
-function blockOf(record: NodeRecord | undefined, now: number, policy: DetectorPolicy): Trouble | undefined {
+function blockOf(record: NodeRecord | undefined, policy: DetectorPolicy): Trouble | undefined {
   if (record === undefined || record.blockedSince === null) return undefined;
-  const forMs = now - record.blockedSince;
+  const forMs = seenForMs(record, record.blockedSince);
   if (forMs < policy.troubleAfterMs) return undefined;
   const { blockedWrites = 0 } = record.said?.facts ?? {};
   return {

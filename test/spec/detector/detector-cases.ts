@@ -656,6 +656,12 @@ const nonFailures: readonly DetectorCase[] = [
     failure: null,
   },
   {
+    name: 'commits that one look saw waiting, and nobody has looked at since, may have gone through',
+    nodes: three,
+    steps: [well, [1, { a: waiting(8, 2) }], [4, { a: null }]],
+    failure: null,
+  },
+  {
     name: 'commits that wait now and then are not locked',
     nodes: three,
     steps: [well, ...Array.from({ length: 10 }, (_, n): Step => [1, { a: waiting(n % 2) }])],
@@ -691,6 +697,12 @@ const nonFailures: readonly DetectorCase[] = [
     name: 'a lock of a moment, as every backup takes it, is no trouble',
     nodes: three,
     steps: [well, [2, { a: locked(3) }]],
+    failure: null,
+  },
+  {
+    name: 'a lock that one look saw, and nobody has looked at since, may be over',
+    nodes: three,
+    steps: [well, [1, { a: locked(3) }], [4, { a: null }]],
     failure: null,
   },
   {
