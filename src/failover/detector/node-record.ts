@@ -33,7 +33,7 @@ export interface NodeRecord {
   readonly said: { readonly facts: ServerFacts; readonly at: number } | null;
   /** Its channels by name. */
   readonly receptions: ReadonlyMap<string, ReceptionRecord>;
-  /** Since when commits wait for the acknowledgement of a replica; null when none does. */
+  /** Since when commits wait for the acknowledgement of a replica, and none is acknowledged; null when none waits. */
   readonly lockedSince: number | null;
   /** Since when statements wait for the lock of the whole server, and none is committed; null when none waits. */
   readonly blockedSince: number | null;
@@ -92,7 +92,6 @@ export function record(before: NodeRecord, look: RecordedObservation, policy: De
     return { ...answered, blind };
   }
   const { facts } = observation;
-  const waiting = (facts.semiSync?.waiting ?? 0) > 0;
   return {
     ...answered,
     blind: null,
@@ -103,7 +102,7 @@ export function record(before: NodeRecord, look: RecordedObservation, policy: De
         afterLook(before.receptions.get(channel.name), channel, at, (of) => silentAfterMs(of, policy)),
       ]),
     ),
-    lockedSince: waiting ? (before.lockedSince ?? at) : null,
+    lockedSince: lockedSince(before, facts, at),
     blockedSince: blockedSince(before, facts, at),
   };
 }
@@ -128,6 +127,17 @@ export function silentAfterMs(channel: ReplicationChannel, policy: DetectorPolic
   const { heartbeats, heartbeatMs } = channel.reception ?? { heartbeats: null, heartbeatMs: null };
   if (heartbeats === null || heartbeatMs === null || heartbeatMs <= 0) return Number.POSITIVE_INFINITY;
   return policy.silentHeartbeats * heartbeatMs + SAMPLING_MS;
+}
+
+function lockedSince(
+  { lockedSince: since, said }: NodeRecord,
+  facts: ServerFacts,
+  at: number,
+): number | null {
+  const { waiting = 0, acknowledged } = facts.semiSync ?? {};
+  if (waiting === 0) return null;
+  // On a busy primary some commit always waits for a moment.
+  return said?.facts.semiSync?.acknowledged === acknowledged ? (since ?? at) : at;
 }
 
 function blockedSince(

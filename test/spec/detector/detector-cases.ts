@@ -668,6 +668,18 @@ const nonFailures: readonly DetectorCase[] = [
     failure: null,
   },
   {
+    name: 'on a busy primary some commit waits at every look, and each is acknowledged',
+    nodes: three,
+    steps: [well, [9, { a: (n) => waiting(3, 2, 100 * n) }]],
+    failure: null,
+  },
+  {
+    name: 'commits that wait since the last acknowledgement are locked',
+    nodes: three,
+    steps: [well, [4, { a: (n) => waiting(3, 2, 100 * n) }], [5, { a: waiting(8, 0, 900) }]],
+    failure: 'locked-semisync',
+  },
+  {
     name: 'a lock that was released is over',
     nodes: three,
     steps: [well, [6, { a: waiting(8) }], [1, { a: waiting(0, 1) }]],

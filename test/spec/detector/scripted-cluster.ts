@@ -59,8 +59,8 @@ export const rejected = (name: string, source = 'a', errno = 1045): Scripted => 
 export const stopped = (name: string, source = 'a', errno = 0): Scripted =>
   slave(name, source, { ...reception(7, 'bin.000001:4', errno), io: 'no', lagMs: null });
 /** A primary with commits that wait for an acknowledgement. */
-export const waiting = (count: number, acknowledgers = 0): ServerFacts =>
-  master('a', { semiSync: { active: true, acknowledgers, waiting: count } });
+export const waiting = (count: number, acknowledgers = 0, acknowledged = 7): ServerFacts =>
+  master('a', { semiSync: { active: true, acknowledgers, waiting: count, acknowledged } });
 
 /** A primary on which so many statements wait for the lock of the whole server, with its number of transactions. */
 export const locked = (blocked: number, written = 9): ServerFacts =>
