@@ -12,8 +12,10 @@ import type { JournalKind } from '../failover-journal.js';
 import type { HookPolicy } from '../failover-options.js';
 import type { SentStatement } from '../locks/statement-log.js';
 import { type MetaStore, PROMOTED } from '../meta/meta-store.js';
+import type { NodeStanding } from '../meta/node-standing.js';
 import { standingsOf } from '../meta/node-standings.js';
 import { notedTls } from '../meta/noted-tls.js';
+import type { ToldRights } from '../meta/told-rights.js';
 import type { FailoverPlan } from '../plan/failover-plan.js';
 import type { PlanContext } from '../plan/plan-context.js';
 import { type ReplicationTls, tlsAmong, tlsOffered } from '../plan/replication-tls.js';
@@ -25,9 +27,10 @@ import { type ClusterSurvey, lookAt, surveyCluster } from '../survey/survey-clus
 import { lockTargetOf, sourceFinder, type Voter } from '../voters.js';
 import { assertUnchanged } from './assert-unchanged.js';
 import { ChangeHooks } from './change-hooks.js';
-import { whyPaused } from './change-rights.js';
+import { unheardPause, whyPaused } from './change-rights.js';
 import { rejoinWords } from './done-words.js';
 import type { ExecutionOutcome, ExecutorOptions } from './executor-options.js';
+import { LastWord } from './last-word.js';
 import { withLockNamed } from './name-lock.js';
 import { PlanExecutor } from './plan-executor.js';
 
@@ -104,6 +107,8 @@ export interface MakeOptions {
   readonly signal?: AbortSignal | undefined;
   /** Whether it is carried out although the primary is not objectively down. */
   readonly force?: boolean | undefined;
+  /** Whether it may still be made, by what the new primary knows once it has executed what it had received; rejects when not. */
+  readonly mayStill?: (() => Promise<void>) | undefined;
   /** Told why a step has failed that the plan goes on without. */
   readonly onLeftOut?: ((error: Error) => void) | undefined;
 }
@@ -119,6 +124,7 @@ export class ChangeControl {
   #failsOver = false;
   /** How replicas were last seen to encrypt what they receive: the last one of them may have become the primary. */
   #seenTls: ReplicationTls | undefined;
+  readonly #lastWord = new LastWord();
   readonly #ran = new Map<NodeId, readonly ScheduledEvent[]>();
   /** The user's hooks. */
   readonly hooks: ChangeHooks;
@@ -170,6 +176,7 @@ export class ChangeControl {
     const present = this.#parts.primary() ?? '';
     const word = told.get(present);
     const seen = survey.nodes.get(present);
+    if (word !== undefined) this.#lastWord.heard(present, word.rights, this.#parts.clock.now());
     if (seen?.readOnly === false && seen.events !== undefined) this.#ran.set(present, seen.events);
     const { user } = options.replication;
     const primary = answering.find(({ id }) => id === standings.named);
@@ -184,8 +191,7 @@ export class ChangeControl {
       cluster: options.cluster,
       actor,
       ...standings,
-      // It is written on the primary; a replica that receives nothing knows of no end.
-      paused: whyPaused(word === undefined ? [...told.values()] : [word]),
+      paused: word === undefined ? this.#whyPaused(told) : whyPaused([word]),
       selfFenceMs: options.selfFenceMs,
       ran: this.#ran,
       surveys: survey.nodes,
@@ -203,6 +209,22 @@ export class ChangeControl {
       hooks: new Set(Object.entries(hooks).flatMap(([name, hook]) => (hook === undefined ? [] : [name]))),
       evidence: evidence(),
     };
+  }
+
+  /** What the lost primary `from`, null: whichever it was, has said of the right to change anything, and no node in `told` knows of. */
+  unheard(from: NodeId | null, told: readonly ToldRights[]): ToldRights | undefined {
+    const { clock, writerlessSince } = this.#parts;
+    return this.#lastWord.beyond(from, told, { now: clock.now(), goneSince: writerlessSince() });
+  }
+
+  /** A pause is written on the primary, and a replica that receives nothing knows of no end; without a primary all count, and its last word. */
+  #whyPaused(told: ReadonlyMap<NodeId, NodeStanding>): string | undefined {
+    const all = [...told.values()];
+    const why = whyPaused(all);
+    // Whoever said it, and answers, says now what counts.
+    if (why !== undefined || told.has(this.#lastWord.node ?? '')) return why;
+    const rights = all.map((each) => each.rights);
+    return unheardPause(this.unheard(null, rights));
   }
 
   /**
@@ -237,7 +259,7 @@ export class ChangeControl {
   }
 
   async #make(plan: FailoverPlan, made: MakeOptions): Promise<ChangeResult> {
-    const { again, signal, force = false, onLeftOut } = made;
+    const { again, signal, onLeftOut } = made;
     const { voters, rules, options, record, publish, onStatement } = this.#parts;
     const nodes = plan.from === null ? [plan.to] : [plan.from, plan.to];
     record('change-planned', plan.opId, nodes, `${plan.kind} from ${plan.from ?? 'nobody'} to ${plan.to}`);
@@ -261,7 +283,7 @@ export class ChangeControl {
       values: { replicationPassword: options.replication.password },
       runHook: (name) => this.hooks.runStep(name, plan, signal),
       lookAgain: async () => assertUnchanged(plan, await again()),
-      confirm: () => (force ? Promise.resolve() : this.#confirm()),
+      confirm: (step) => this.#confirm(made, step),
       onStep,
       onMajority: () => {
         flowsAt ??= now();
@@ -341,8 +363,13 @@ export class ChangeControl {
     await noted().catch(() => undefined);
   }
 
+  async #confirm({ force = false, mayStill }: MakeOptions, step: string): Promise<void> {
+    if (!force) await this.#confirmDoubtless();
+    if (step === 'confirm-again') await mayStill?.();
+  }
+
   /** A stall of this process is waited out while its locks are renewed: what it sees after that is as good as ever. */
-  async #confirm(): Promise<void> {
+  async #confirmDoubtless(): Promise<void> {
     const until = performance.now() + TILT_PATIENCE_MS;
     while (this.#parts.tilted() && performance.now() < until && !this.#closed.signal.aborted) {
       await pause(CONFIRM_POLL_MS, this.#closed.signal);

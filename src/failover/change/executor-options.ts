@@ -20,8 +20,8 @@ export interface ExecutorOptions {
   readonly runHook: (name: string) => Promise<void>;
   /** Whether the plan would still be made, from a look at the servers of now; rejects when it would not. */
   readonly lookAgain: () => Promise<void>;
-  /** Whether the reason of the change still holds; rejects when it does not. */
-  readonly confirm: () => Promise<void>;
+  /** Whether the reason of the change still holds, asked by the step of that id; rejects when it does not. */
+  readonly confirm: (step: string) => Promise<void>;
   /** Told before and after every step; `error`: why it has failed. */
   readonly onStep: (
     step: PlanStep,

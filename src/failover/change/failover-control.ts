@@ -127,7 +127,10 @@ export class FailoverControl {
       const doubt = this.doubt();
       if (doubt !== undefined) throw refused(doubt);
     }
-    const result = await control.make(plan, { again: () => allowed(this.#planAgain(plan)) });
+    const result = await control.make(plan, {
+      again: () => allowed(this.#planAgain(plan)),
+      mayStill: () => this.#checkRight(),
+    });
     if (!result.ok) throw result.error;
   }
 
@@ -138,12 +141,12 @@ export class FailoverControl {
     return failover.warranted ? undefined : failover.because;
   }
 
-  /** Whether this may be done by itself now; asked of the nodes that answer, the lost primary not among them. */
+  /** Whether this may be done by itself now; asked of the nodes that answer, the lost primary not among them: of it what it said last. */
   async #checkRight(): Promise<void> {
-    const { meta, options, voters, down } = this.#parts;
+    const { meta, options, voters, down, control } = this.#parts;
     const [from, silent] = [this.#from(), down()];
     const others = voters.filter(({ id, kind }) => kind === 'data' && id !== from && !silent.has(id));
-    await checkAutomaticRight(meta, others, options.blockMs, from);
+    await checkAutomaticRight(meta, others, options.blockMs, from, (told) => control.unheard(from, told));
   }
 
   /** The same node again, unless nothing but the first plan speaks for it. */

@@ -182,7 +182,7 @@ export class PlanExecutor {
         return;
       case 'look-again':
       case 'confirm':
-        await this.#options[step.action === 'confirm' ? 'confirm' : 'lookAgain']();
+        await this.#options[step.action === 'confirm' ? 'confirm' : 'lookAgain'](step.id);
         await this.#lock?.ensure();
         return;
       case 'release':

@@ -18,10 +18,11 @@ import {
   endPauses,
   type Pause,
   type PauseOrder,
-  pauseOf,
+  pausesOf,
   pausesSql,
   whyPausedBy,
 } from './pauses.js';
+import type { ToldRights } from './told-rights.js';
 
 /** A change that was begun; without `outcome` nobody has ended it yet. */
 export interface OpenOperation {
@@ -146,13 +147,14 @@ export class MetaStore {
         return noTable(error);
       });
       const [row] = await ask(fenceStateSql(this.#cluster));
-      const pauses = await ask(pausesSql(this.#cluster)).catch(noTable);
+      const rights = await this.#rights(ask);
       const [owed] = await ask(owesSemiSyncSql(this.#cluster)).catch(noTable);
       return {
         epoch: Number(known?.['epoch'] ?? 0),
         primary: known === undefined ? undefined : String(known['primary_node']),
         fence: row === undefined ? undefined : readFenceState(row),
-        paused: whyPausedBy(pauses.map(pauseOf)),
+        paused: whyPausedBy(rights.pauses),
+        rights,
         closed: note === undefined ? undefined : closedNoteOf(note),
         takesNote,
         owesSemiSync: owed !== undefined,
@@ -193,18 +195,26 @@ export class MetaStore {
     return rows.map(operationOf);
   }
 
-  /** The last failovers whose new primary was made, newest first; also those whose process died before it said so. */
-  async lastFailovers(voter: Voter): Promise<readonly MadeFailover[]> {
-    const rows = await this.#read(
-      voter,
+  /** What `voter` says of whether anything may be done by itself; failovers whose process died before it said how they ended, too. */
+  async rights(voter: Voter): Promise<ToldRights> {
+    return await onConnection(voter, (ask) => this.#rights(ask));
+  }
+
+  async #rights(ask: (sql: string) => Promise<readonly StatusRow[]>): Promise<ToldRights> {
+    const pauses = await ask(pausesSql(this.#cluster)).catch(noTable);
+    const made = await ask(
       `${OPERATION} WHERE cluster='${this.#cluster}' AND kind='failover' AND (ended_at IS NULL OR outcome IN ('done', '${PROMOTED}')) ` +
         'ORDER BY began_at DESC LIMIT 5',
-    );
-    return rows.map((row) => ({
-      ...operationOf(row),
-      isOpen: row['outcome'] === null,
-      acknowledgedBy: acknowledgedBy(row),
-    }));
+    ).catch(noTable);
+    return {
+      pauses: pausesOf(pauses),
+      known: pauses.map(({ id }) => String(id)),
+      made: made.map((row) => ({
+        ...operationOf(row),
+        isOpen: row['outcome'] === null,
+        acknowledgedBy: acknowledgedBy(row),
+      })),
+    };
   }
 
   /** Writes that a change began, for what has no primary to write to before; nothing when it is there. */
@@ -276,7 +286,7 @@ export class MetaStore {
 
   /** The pauses that are in force, the one that lasts longest first. */
   async pauses(voter: Voter): Promise<readonly Pause[]> {
-    return (await this.#read(voter, pausesSql(this.#cluster))).map(pauseOf);
+    return pausesOf(await this.#read(voter, pausesSql(this.#cluster)));
   }
 
   /** Why automatic changes are forbidden now; undefined when they are not. */

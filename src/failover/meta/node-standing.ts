@@ -1,6 +1,7 @@
 /** What one node knows of its cluster's changes. */
 import type { FenceState } from '../self-fence/fence-state.js';
 import type { ClosedNote } from './closed-note.js';
+import type { ToldRights } from './told-rights.js';
 
 /** What one node knows. */
 export interface NodeStanding {
@@ -12,6 +13,8 @@ export interface NodeStanding {
   readonly fence: FenceState | undefined;
   /** Why automatic changes are forbidden now; undefined when they are not. */
   readonly paused: string | undefined;
+  /** What it says of that besides, and of the last failovers. */
+  readonly rights: ToldRights;
   /** The failover that has closed it as the old primary; undefined when none has. */
   readonly closed: ClosedNote | undefined;
   /** Whether it has a place for that. */

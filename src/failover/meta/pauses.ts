@@ -27,14 +27,21 @@ export interface PauseOrder {
   readonly actor: string;
 }
 
-/** Asks a server for the pauses that are in force, the one that lasts longest first. An error where the table was never made. */
+/**
+ * Asks a server for the pauses whose time is not over, the one that lasts longest first, and which of them an operator ends now. An
+ * error where the table was never made.
+ */
 export function pausesSql(cluster: string): string {
-  const over = [isOrderedSql('resume', 'id'), isOrderedSql('resume', 'cluster')];
-  return `${writtenSql(cluster)} AND NOT ${over.join(' AND NOT ')} ORDER BY until DESC`;
+  const ended = `${isOrderedSql('resume', 'id')} OR ${isOrderedSql('resume', 'cluster')}`;
+  return `${writtenSql(cluster, `, ${ended} AS ended`)} ORDER BY until DESC`;
 }
 
-/** An answer to {@link pausesSql}. */
-export function pauseOf({ id, reason, actor, remaining }: StatusRow): Pause {
+/** Of an answer to {@link pausesSql} the pauses that are in force. */
+export function pausesOf(rows: readonly StatusRow[]): readonly Pause[] {
+  return rows.filter(({ ended }) => Number(ended) !== 1).map(pauseOf);
+}
+
+function pauseOf({ id, reason, actor, remaining }: StatusRow): Pause {
   return { id: String(id), because: `${String(reason)} (${String(actor)})`, leftS: Number(remaining) };
 }
 
@@ -67,9 +74,9 @@ export async function endPauses(voter: Voter, cluster: string, id?: string): Pro
   });
 }
 
-function writtenSql(cluster: string): string {
+function writtenSql(cluster: string, more = ''): string {
   return (
-    'SELECT id, reason, actor, TIMESTAMPDIFF(SECOND, SYSDATE(6), until) AS remaining FROM ha_meta.pauses ' +
+    `SELECT id, reason, actor, TIMESTAMPDIFF(SECOND, SYSDATE(6), until) AS remaining${more} FROM ha_meta.pauses ` +
     `WHERE cluster=${text(cluster)} AND until>SYSDATE(6)`
   );
 }

@@ -22,10 +22,13 @@ function controlOver(
   const control = {
     survey: async () => ({ nodes: new Map(surveys.map((each) => [each.node, each])), silent: new Map() }),
     context: async () => madeUpContext(surveys, { named }),
-    make: async (_: FailoverPlan, { again }: MakeOptions) => {
+    make: async (_: FailoverPlan, { again, mayStill }: MakeOptions) => {
       surveys = after;
-      return { ok: true, plan: await again() };
+      const plan = await again();
+      await mayStill?.();
+      return { ok: true, plan };
     },
+    unheard: () => undefined,
   };
   const parts = {
     mode: 'auto',
@@ -77,4 +80,23 @@ test('who gives up does not wait until this process knows of a primary, or has f
     giveUp.abort('the operator went home');
     await expect(made).rejects.toMatchObject({ code: 'ERR_ABORTED', cause: 'the operator went home' });
   }
+});
+
+test('what it makes by itself is asked for once more when the new primary has executed what it had received', async () => {
+  const nothing = { pauses: [], known: [], made: [] };
+  const paused = { ...nothing, pauses: [{ id: 'p', because: 'new disks (ops)', leftS: 60 }], known: ['p'] };
+  const asked: string[] = [];
+  const more = (limit: number): object => ({
+    meta: {
+      rights: async ({ id }: { readonly id: string }) => {
+        asked.push(id);
+        return asked.length > limit ? paused : nothing;
+      },
+    },
+  });
+  // When it is planned, under the locks, and after that: the lost primary is never asked.
+  const byItself = controlOver(well, well, undefined, undefined, more(4)).makeByItself();
+  await expect(byItself).rejects.toThrow(/paused: new disks/);
+  expect(asked).toEqual(['db2', 'db3', 'db2', 'db3', 'db2', 'db3']);
+  await expect(controlOver(well, well, undefined, undefined, more(60)).makeByItself()).resolves.toBeUndefined();
 });

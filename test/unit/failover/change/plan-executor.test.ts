@@ -89,7 +89,7 @@ async function run(
     values: {},
     runHook: async () => {},
     lookAgain: async () => {},
-    confirm: async () => {},
+    confirm: async (id) => void told.push(`confirmed by ${id}`),
     onStep: ({ id }, phase) => told.push(`${id} ${phase}`),
     onMajority,
     onStatement: () => {},
@@ -357,4 +357,14 @@ test('events of a node are altered while others write', async () => {
   expect(taken).toEqual(['ha1:c:change']);
   await run([server], [statement('new', 'rejoin', 'FOLLOW')], () => {}, 'rejoin');
   expect(taken).toEqual(['ha1:c:change', 'ha1:c:change', 'ha1:c:promote']);
+});
+
+test('what confirms a change knows which step asks', async () => {
+  const step = (id: string): PlanStep => ({ id, phase: id, action: 'confirm', node: null, why: 'a test' });
+  const servers = ['old', 'new', 'third'].map((name) => new Server(name));
+  const { told } = await run(servers, [step('confirm'), step('confirm-again')]);
+  expect(told.filter((each) => each.startsWith('confirmed'))).toEqual([
+    'confirmed by confirm',
+    'confirmed by confirm-again',
+  ]);
 });
