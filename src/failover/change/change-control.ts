@@ -166,6 +166,16 @@ export class ChangeControl {
     return { ...survey, nodes: new Map([...survey.nodes, [primary, again]]) };
   }
 
+  /** {@link survey} for a failover from `primary`: one that answers is to be closed, whatever part of it waits. */
+  async surveyFrom(primary: NodeId, down: ReadonlySet<NodeId>): Promise<ClusterSurvey> {
+    const survey = await this.survey(undefined, down);
+    if (!survey.silent.has(primary) || down.has(primary)) return survey;
+    const old = await lookAt(this.voter(primary), 1_000, false).catch(() => undefined);
+    if (old === undefined) return survey;
+    const silent = new Map([...survey.silent].filter(([node]) => node !== primary));
+    return { ...survey, nodes: new Map([...survey.nodes, [primary, old]]), silent };
+  }
+
   /** What plans are made from. */
   async context(survey: ClusterSurvey): Promise<PlanContext> {
     const { options, voters, rules, actor, meta, hooks, evidence, isolated } = this.#parts;
@@ -273,6 +283,8 @@ export class ChangeControl {
         step.action === 'lock-promote' || (plan.kind !== 'switchover' && step.action === 'lock-change');
       if (stops && phase === 'started') stoppedAt = now();
       if (phase === 'failed') record('change-step', plan.opId, nodes, `${step.id} failed: ${detail}`);
+      if (phase === 'finished' && detail !== '')
+        record('change-step', plan.opId, nodes, `${step.id}: ${detail}`);
       if (step.optional !== undefined && error instanceof Error) onLeftOut?.(error);
       publish('change-step', { opId: plan.opId, step, phase, detail });
     };

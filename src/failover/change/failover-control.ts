@@ -77,7 +77,7 @@ export class FailoverControl {
           `(${reachable} of ${total} answer), so that there is nothing to fail over from`,
       );
     }
-    const survey = await control.survey(undefined, down());
+    const survey = await control.surveyFrom(from, down());
     const { failure } = verdict();
     const lastSeen = memory.of(from);
     return planFailover(await control.context(survey), {

@@ -17,6 +17,7 @@ import { assertClosed, assertComplete, assertSame, lookThrough } from './compare
 import type { ExecutionOutcome, ExecutorOptions } from './executor-options.js';
 import { phasesOf } from './phases-of.js';
 import { PlanValues } from './plan-values.js';
+import { sendStep } from './send-step.js';
 import { undoSteps } from './undo-steps.js';
 import { VotesGiven } from './votes-given.js';
 
@@ -38,6 +39,7 @@ export class PlanExecutor {
   readonly #values: PlanValues;
   readonly #done: PlanStep[] = [];
   readonly #left = new Set<NodeId>();
+  readonly #said = new Map<PlanStep, readonly string[]>();
   readonly #votes: VotesGiven;
   #lock: MajorityLock | undefined;
   #touched = false;
@@ -97,9 +99,10 @@ export class PlanExecutor {
       this.#options.onStep(step, 'started', '');
       try {
         await this.#attempts(step);
-        this.#options.onStep(step, 'finished', '');
+        this.#options.onStep(step, 'finished', (this.#said.get(step) ?? []).join('; '));
       } catch (error) {
-        this.#options.onStep(step, 'failed', describeError(error), error);
+        const details = [describeError(error), ...(this.#said.get(step) ?? [])];
+        this.#options.onStep(step, 'failed', details.join('; '), error);
         if (step.optional !== undefined) {
           leavesOut ||= step.optional === true || performance.now() - begunAt > LONG_MS;
           continue;
@@ -122,8 +125,7 @@ export class PlanExecutor {
         const isFinal = this.#passed || step.pointOfNoReturn === true;
         const isLast = step.spares === true || step.optional === 'alone' || step.action === 'release';
         if (!isFinal || isLast || attempt === ATTEMPTS) throw error;
-        const session = this.#lock?.sessions.get(this.#plan.to);
-        if (session === undefined) throw error;
+        if (this.#lock?.sessions.has(this.#plan.to) !== true) throw error;
         await pause(RETRY_MS);
         if (step.phase === 'promote') await this.#renew();
         // The permission to take writes is for a moment; when it ran out, it is given again.
@@ -343,7 +345,7 @@ export class PlanExecutor {
     const wasPassed = this.#passed;
     if (step.pointOfNoReturn === true) this.#passed = true;
     try {
-      return await session.ask(sql, timeoutMs);
+      return await sendStep(session, step, sql, timeoutMs, (said) => this.#said.set(step, said));
     } catch (error) {
       if (session.lost === undefined) {
         this.#passed = wasPassed;

@@ -38,7 +38,7 @@ export class LockSession {
   readonly connection: PhysicalConnection;
   readonly #options: LockSessionOptions;
   readonly #target: LockTarget;
-  /** A second connection, which only tells whether a long statement of the first one still runs. */
+  /** A second connection: whether a long statement of the first one still runs, and what helps that. */
   #side: PhysicalConnection | undefined;
   #renewing: Promise<boolean> | undefined;
   readonly #since = new Map<string, number>();
@@ -155,6 +155,26 @@ export class LockSession {
     }
   }
 
+  /**
+   * Sends one statement on a second connection while one of this session is under way, which it is to help: nothing when that is over.
+   * Rejects with the server's error, or that of the connection.
+   */
+  async askBeside(sql: string, timeoutMs = 1_000): Promise<readonly StatusRow[]> {
+    if (this.#running === 0 || this.#lost !== undefined) return [];
+    const told = { node: this.voter, sql: withoutPasswords(sql), at: Date.now() };
+    const deadline = Deadline.of({ timeoutMs });
+    const side = await this.#beside(deadline);
+    this.#options.onStatement?.(told);
+    let outcome: 'ok' | 'failed' = 'failed';
+    try {
+      const rows: unknown = await side.ask(sql, deadline);
+      outcome = 'ok';
+      return Array.isArray(rows) ? rows : [];
+    } finally {
+      this.#options.onStatement?.({ ...told, outcome });
+    }
+  }
+
   /** Frees the locks and closes the session. Never rejects. */
   async release(): Promise<void> {
     if (this.#released) return;
@@ -199,18 +219,23 @@ export class LockSession {
    */
   async #vouch(): Promise<void> {
     const deadline = Deadline.of({ timeoutMs: Math.min(this.#options.timeoutMs, 1_000) });
-    if (this.#side === undefined || this.#side.lost !== undefined) {
-      this.#side?.destroy();
-      this.#side = await this.#target.connect(deadline);
-    }
-    if (this.#released) this.#side.destroy();
+    const side = await this.#beside(deadline);
     const sentAt = performance.now();
-    const rows: readonly StatusRow[] = await this.#side.ask(
+    const rows: readonly StatusRow[] = await side.ask(
       `SELECT COUNT(*) AS running FROM information_schema.PROCESSLIST WHERE ID=${this.connection.threadId} AND COMMAND='Query'`,
       deadline,
     );
     if (Number(rows[0]?.['running']) !== 1) return;
     this.#aliveUntil = Math.max(this.#aliveUntil, sentAt + this.#options.waitTimeoutS * 1_000);
+  }
+
+  async #beside(deadline: Deadline): Promise<PhysicalConnection> {
+    if (this.#side === undefined || this.#side.lost !== undefined) {
+      this.#side?.destroy();
+      this.#side = await this.#target.connect(deadline);
+    }
+    if (this.#released) this.#side.destroy();
+    return this.#side;
   }
 
   #lose(error: Error): void {

@@ -1,6 +1,7 @@
 /** The statements of a change in the words of one kind of server; all of it text, nothing is sent from here. */
 import { isAtLeast, type ServerVersion } from '../../mysql/server-version.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
+import { pastReadOnlySql, waitersSql } from './ending-sql.js';
 import { filePositionDialect } from './file-position-dialect.js';
 import { mariadbGtidDialect } from './mariadb-gtid-dialect.js';
 import { mysqlGtidDialect } from './mysql-gtid-dialect.js';
@@ -37,6 +38,10 @@ export interface Dialect {
   readonly forgetSource: string;
   /** Makes the server refuse writes, its administrators' too where it can. */
   readonly refuseWrites: string;
+  /** Lists the sessions that keep the server from that while commits wait for a replica; undefined where ending them does not help. */
+  readonly waiters: string | undefined;
+  /** Lists the sessions that write all the same; undefined where none can. */
+  readonly pastReadOnly: string | undefined;
   /** Lets ordinary users write again. */
   readonly takeWrites: readonly string[];
   /** Lets the manager write while ordinary users cannot; none where its account may anyway. */
@@ -139,6 +144,8 @@ export function threadStatements(
     startReplication: `START ${replica}`,
     forgetSource: `RESET ${replica} ALL`,
     refuseWrites: mysql ? 'SET GLOBAL super_read_only=1' : 'SET GLOBAL read_only=1',
+    waiters: waitersSql(version),
+    pastReadOnly: pastReadOnlySql(version),
     takeWrites: mysql
       ? ['SET GLOBAL super_read_only=0', 'SET GLOBAL read_only=0']
       : ['SET GLOBAL read_only=0'],

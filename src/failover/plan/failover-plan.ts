@@ -75,6 +75,13 @@ export interface PlanStep {
   readonly keep?: string | undefined;
   /** The statement is repeated until its first column is this. */
   readonly until?: string | undefined;
+  /** The sessions that the statement lists by their numbers (`id`) are ended, each by a `KILL`; who was is told when the step ends. */
+  readonly ends?: true | undefined;
+  /**
+   * Where the server gave up waiting for a lock (1205) and this lists commits that wait for a replica (`waits`), the statement is tried
+   * once more, and the sessions that it lists are ended meanwhile: all others before those.
+   */
+  readonly inTheWay?: string | undefined;
   /** The first column must be this, else the step has failed. */
   readonly expect?: string | undefined;
   /** Longest time that it is repeated, milliseconds. */

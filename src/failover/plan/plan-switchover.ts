@@ -6,6 +6,7 @@ import { isSemiSync } from '../survey/semi-sync.js';
 import { beginSql } from './begin-sql.js';
 import { chooseCandidate, lackingWords } from './candidate-choice.js';
 import { channelTrouble, leftWords } from './channel-trouble.js';
+import { endingWords, endWritersSteps } from './close-steps.js';
 import { dialectOf } from './dialect.js';
 import { eventHandover } from './event-handover.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
@@ -127,9 +128,14 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
       'wait-writers',
       'what is under way ends; what does not is refused next',
     ),
-    at('refuse-writes', 'freeze', dialect.refuseWrites, 'nothing is committed after this, by nobody', {
-      undo: dialect.takeWrites.join('; '),
-    }),
+    at(
+      'refuse-writes',
+      'freeze',
+      dialect.refuseWrites,
+      `nothing is committed after this, by nobody${endingWords(dialect)}`,
+      { undo: dialect.takeWrites.join('; '), inTheWay: dialect.waiters },
+    ),
+    ...endWritersSteps(dialect, from, 'freeze'),
     at('final-position', 'freeze', dialect.position.sql, 'everything that was ever acknowledged', {
       keep: dialect.position.keep,
     }),

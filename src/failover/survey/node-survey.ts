@@ -120,7 +120,12 @@ const STATUS_SQL =
 const VARIABLES_SQL = `SHOW GLOBAL VARIABLES WHERE Variable_name IN (${VARIABLES.map((name) => `'${name}'`).join(', ')})`;
 
 /** Looks at a server. Rejects with the server's error. */
-export async function surveyNode(node: NodeId, version: ServerVersion, ask: Ask): Promise<NodeSurvey> {
+export async function surveyNode(
+  node: NodeId,
+  version: ServerVersion,
+  ask: Ask,
+  withLog = true,
+): Promise<NodeSurvey> {
   const [rows, statusRows, statuses, grants] = await Promise.all([
     ask(VARIABLES_SQL),
     ask(replicaStatusStatements(version)[0]),
@@ -134,7 +139,7 @@ export async function surveyNode(node: NodeId, version: ServerVersion, ask: Ask)
     ]),
   );
   const granted = grantsOf(grants);
-  const log = isOn(variables.get('log_bin')) ? await logStatusOf(version, ask) : undefined;
+  const log = withLog && isOn(variables.get('log_bin')) ? await logStatusOf(version, ask) : undefined;
   return describeNode({
     node,
     version,

@@ -48,14 +48,17 @@ export async function surveyCluster(
   return { nodes, silent, sources };
 }
 
-/** Looks at one node. Rejects with the error of the connection or the server. */
-export async function lookAt(voter: Voter, timeoutMs: number): Promise<NodeSurvey> {
+/**
+ * Looks at one node. `withLog` false: not at where it writes its log, and what it keeps out of that, which a MariaDB does not tell
+ * while commits wait for a replica. Rejects with the error of the connection or the server.
+ */
+export async function lookAt(voter: Voter, timeoutMs: number, withLog = true): Promise<NodeSurvey> {
   const deadline = Deadline.of({ timeoutMs });
   const connection = await voter.act.connect(deadline);
   try {
     const ask: Ask = (sql) => connection.ask(sql, deadline);
     const [survey, events] = await Promise.all([
-      surveyNode(voter.id, connection.version, ask),
+      surveyNode(voter.id, connection.version, ask, withLog),
       // No change is given up for want of them.
       ask(EVENTS_SQL).then(readEvents, () => undefined),
     ]);

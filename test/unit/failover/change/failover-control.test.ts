@@ -20,7 +20,7 @@ function controlOver(
 ): FailoverControl {
   let surveys = before;
   const control = {
-    survey: async () => ({ nodes: new Map(surveys.map((each) => [each.node, each])), silent: new Map() }),
+    surveyFrom: async () => ({ nodes: new Map(surveys.map((each) => [each.node, each])), silent: new Map() }),
     context: async () => madeUpContext(surveys, { named }),
     make: async (_: FailoverPlan, { again, mayStill }: MakeOptions) => {
       surveys = after;
@@ -98,5 +98,7 @@ test('what it makes by itself is asked for once more when the new primary has ex
   const byItself = controlOver(well, well, undefined, undefined, more(4)).makeByItself();
   await expect(byItself).rejects.toThrow(/paused: new disks/);
   expect(asked).toEqual(['db2', 'db3', 'db2', 'db3', 'db2', 'db3']);
-  await expect(controlOver(well, well, undefined, undefined, more(60)).makeByItself()).resolves.toBeUndefined();
+  await expect(
+    controlOver(well, well, undefined, undefined, more(60)).makeByItself(),
+  ).resolves.toBeUndefined();
 });

@@ -9,8 +9,8 @@ import type { PhysicalConnection } from '../../../../src/mysql/physical-connecti
 import { madeUpEvent } from '../made-up-event.js';
 import { madeUp } from '../made-up-survey.js';
 
-/** What a server does with a statement: answer, refuse it, or lose the session over it. */
-type Behaviour = (sql: string) => 'ok' | 'refuse' | 'lose' | Promise<unknown>;
+/** What a server does with a statement: answer, with rows of its own or not, refuse it, or lose the session over it. */
+type Behaviour = (sql: string) => 'ok' | 'refuse' | 'lose' | Promise<unknown> | readonly object[];
 
 /** A server that takes every lock, and keeps what was sent to it besides. */
 class Server implements LockTarget {
@@ -38,6 +38,7 @@ class Server implements LockTarget {
         if (!/LOCK|wait_timeout|@ha_until/.test(sql)) this.sent.push(sql);
         if (sql.includes('RELEASE_LOCK') && sql.includes('promote')) this.freed ??= this.sent.length;
         const what = this.#behaviour(sql);
+        if (Array.isArray(what)) return what;
         if (typeof what !== 'string') await what;
         if (what === 'ok' || typeof what !== 'string') return [{ got: 1, held: 1 }];
         if (what === 'lose') lose(new Error('gone'));
@@ -90,7 +91,8 @@ async function run(
     runHook: async () => {},
     lookAgain: async () => {},
     confirm: async (id) => void told.push(`confirmed by ${id}`),
-    onStep: ({ id }, phase) => told.push(`${id} ${phase}`),
+    onStep: ({ id }, phase, detail) =>
+      told.push(`${id} ${phase}${/session/.test(detail) ? `: ${detail}` : ''}`),
     onMajority,
     onStatement: () => {},
   }).run();
@@ -367,4 +369,63 @@ test('what confirms a change knows which step asks', async () => {
     'confirmed by confirm',
     'confirmed by confirm-again',
   ]);
+});
+
+describe('a step that closes a primary', () => {
+  const waiter = { id: 7, user: 'app', host: '10.0.0.1:4711', waits: 1 };
+  const close = statement('old', 'close-old', 'CLOSE', { undo: 'OPEN', inTheWay: 'WAITERS' });
+  const others = [new Server('new'), new Server('third')];
+
+  test('is tried once more when the sessions that it waited for are ended, and says which', async () => {
+    let end = (): void => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    let closes = 0;
+    const old = new Server('old', (sql) => {
+      if (sql === 'WAITERS') return [waiter];
+      if (sql.startsWith('KILL')) end();
+      if (sql !== 'CLOSE') return 'ok';
+      closes += 1;
+      return closes === 1 ? 'refuse' : ended;
+    });
+    const { outcome, told } = await run([old, ...others], [close]);
+    expect(outcome).toMatchObject({ ok: true });
+    // Not before it has been seen twice, by another connection.
+    expect(old.sent.slice(0, 6)).toEqual(['CLOSE', 'WAITERS', 'CLOSE', 'WAITERS', 'WAITERS', 'KILL 7']);
+    expect(told).toContain('close@old finished: ended the sessions 7 (app@10.0.0.1:4711)');
+  });
+
+  test('is given up, and undone, when it waits for something else, or in vain once more', async () => {
+    const table = { ...waiter, waits: 0 };
+    const old = new Server('old', (sql) => (sql === 'WAITERS' ? [table] : sql === 'CLOSE' ? 'refuse' : 'ok'));
+    const { outcome } = await run([old, ...others], [close]);
+    expect(outcome).toMatchObject({ ok: false, step: 'close@old', clusterState: 'undone' });
+    expect(old.sent).toEqual(['CLOSE', 'WAITERS', 'OPEN']);
+    let closes = 0;
+    const stubborn = new Server('old', (sql) => {
+      if (sql === 'WAITERS') return [waiter];
+      if (sql === 'CLOSE') closes += 1;
+      if (sql === 'CLOSE' && closes === 2)
+        return new Promise((_, reject) =>
+          setTimeout(reject, 300, Object.assign(new Error('refuse'), { errno: 1205 })),
+        );
+      return sql === 'CLOSE' ? 'refuse' : 'ok';
+    });
+    const failed = await run([stubborn, ...others], [close]);
+    expect(failed.outcome).toMatchObject({ ok: false, step: 'close@old', clusterState: 'undone' });
+    expect(failed.told.join('\n')).toMatch(/close@old failed: .*; ended the sessions 7 /);
+    expect(stubborn.sent.filter((sql) => sql === 'CLOSE')).toHaveLength(2);
+    expect(stubborn.sent.filter((sql) => sql === 'KILL 7')).toHaveLength(1);
+  });
+
+  test('ends the sessions that it lists, and waits until they are gone', async () => {
+    const lists = [[waiter, { id: 8, user: 'root', host: 'localhost' }], [waiter], []];
+    const old = new Server('old', (sql) => (sql === 'LIST' ? (lists.shift() ?? []) : 'ok'));
+    const list = statement('old', 'close-old', 'LIST', { ends: true, optional: true });
+    const { outcome, told } = await run([old, ...others], [list]);
+    expect(outcome).toMatchObject({ ok: true });
+    expect(old.sent).toEqual(['LIST', 'KILL 7', 'KILL 8', 'LIST', 'LIST']);
+    expect(told).toContain('list@old finished: ended the sessions 7 (app@10.0.0.1:4711), 8 (root@localhost)');
+  });
 });

@@ -101,20 +101,22 @@ describe('a failover from a primary that answers', () => {
   test('notes what it does before it closes it, and logs nothing of that', () => {
     const { steps } = planFailover(madeUpContext([old, ...replicas]), cause);
     const about = steps.filter(({ node }) => node === 'db1').map(({ id }) => id.split('@')[0]);
-    expect(about).toEqual(['unlogged', 'note', 'refuse-writes']);
+    expect(about).toEqual(['unlogged', 'note', 'refuse-writes', 'end-writers']);
   });
   test('makes a place for the note only where there is none: a server that is locked, or full, makes no table', () => {
     const about = (noteless: string[]): unknown[] =>
       closeSteps(madeUpContext([old, ...replicas], { noteless: new Set(noteless) }), 'db1', 'db2').map(
         ({ id, optional = false }) => `${id.split('@')[0]}${optional ? ', or not' : ''}`,
       );
-    expect(about(['db2'])).toEqual(['unlogged, or not', 'note, or not', 'refuse-writes']);
+    const end = 'end-writers, or not';
+    expect(about(['db2'])).toEqual(['unlogged, or not', 'note, or not', 'refuse-writes', end]);
     expect(about(['db1'])).toEqual([
       'unlogged, or not',
       'home, or not',
       'table, or not',
       'note, or not',
       'refuse-writes',
+      end,
     ]);
   });
   test('makes sure that one that refuses writes still does', () => {
