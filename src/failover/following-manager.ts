@@ -359,8 +359,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
 
   /** The nodes that have not answered for so long that nobody waits for them any more. */
   protected get down(): ReadonlySet<NodeId> {
-    const down = this.verdict.nodes.filter(({ level }) => level === 'down' || level === 'objectively-down');
-    return new Set(down.map(({ node }) => node));
+    return this.verdict.down;
   }
 
   /** The nodes that an operator has taken out. */

@@ -16,12 +16,13 @@ export function detect(input: DetectorInput): DetectorVerdict {
   const { topology, now, tilted, policy = detectorDefaults } = input;
   const records = topology.nodes.map(({ id }) => input.records.get(id) ?? newRecord(id));
   const graph = replicationGraph(topology.nodes);
-  const nodes = records.map((record) => judge(record, records, graph, input, policy));
+  const judged = records.map((record) => judge(record, records, graph, input, policy));
   const { writer } = topology;
   // Whoever began to look when the primary was dead already, or when it was another one, knows it by the votes that it still has.
   const known = input.voters?.votedFor ?? topology.lastPrimary ?? null;
   const primary = writer.kind === 'primary' ? writer.node : known;
-  const about = nodes.find(({ node }) => node === primary);
+  // Who takes the primary out in one process says nothing of whether it lives, and others fail over from it all the same.
+  const about = judged.find(({ node }) => node === primary);
   const trouble = troubleOf(input, records, about, policy);
   const failure = trouble?.kind ?? null;
   return {
@@ -31,7 +32,10 @@ export function detect(input: DetectorInput): DetectorVerdict {
     failure,
     because: trouble?.because ?? '',
     failover: advice(failure, about, input),
-    nodes,
+    nodes: judged.map((verdict) => shown(verdict, input)),
+    down: new Set(
+      judged.flatMap(({ node, level }) => (level === 'down' || level === 'objectively-down' ? [node] : [])),
+    ),
     evidence: records
       .flatMap(({ evidence }) => evidence)
       .sort((a, b) => a.at - b.at || compare(a.node, b.node)),
@@ -57,14 +61,18 @@ function judge(
   };
 }
 
+function shown(verdict: NodeVerdict, { isolated }: DetectorInput): NodeVerdict {
+  if (isolated?.has(verdict.node) !== true) return verdict;
+  return { ...verdict, level: 'isolated', because: 'an operator took it out' };
+}
+
 function levelOf(
   record: NodeRecord,
   testimonies: readonly Testimony[],
-  { now, tilted, isolated, voters }: DetectorInput,
+  { now, tilted, voters }: DetectorInput,
   policy: DetectorPolicy,
 ): { readonly level: Suspicion; readonly because: string } {
   const { failing, blind, downSince, answering } = record;
-  if (isolated?.has(record.node) === true) return { level: 'isolated', because: 'an operator took it out' };
   if (record.lastAt === Number.NEGATIVE_INFINITY)
     return { level: 'unknown', because: 'nobody has looked at it yet' };
   if (failing === null) {

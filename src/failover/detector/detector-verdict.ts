@@ -37,6 +37,8 @@ export interface DetectorVerdict {
   readonly failover: { readonly warranted: boolean; readonly because: string };
   /** The nodes in the order of the topology. */
   readonly nodes: readonly NodeVerdict[];
+  /** Those of them that have not answered for seconds, also where an operator has taken them out. */
+  readonly down: ReadonlySet<NodeId>;
   /** The newest looks at all nodes, oldest first. */
   readonly evidence: readonly Evidence[];
 }

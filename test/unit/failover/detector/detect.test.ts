@@ -108,6 +108,21 @@ describe('the detector', () => {
     );
   });
 
+  test('who is taken out by an operator is judged as if he were not, and only shown as that', () => {
+    fc.assert(
+      fc.property(stories, fc.subarray(['a', 'b', 'c']), (story, out) => {
+        const isolated = new Set(out);
+        const { nodes, ...judged } = replay(recordingOf(roles, story));
+        const { nodes: shown, ...same } = replay(recordingOf(roles, story, { isolated }));
+        expect(same).toEqual(judged);
+        expect(shown.map(({ level }) => level)).toEqual(
+          nodes.map(({ node, level }) => (isolated.has(node) ? 'isolated' : level)),
+        );
+      }),
+      { numRuns: 120 },
+    );
+  });
+
   test('a process that tilts never warrants anything and calls nobody down (I14)', () => {
     fc.assert(
       fc.property(stories, (story) => {
