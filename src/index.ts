@@ -52,6 +52,7 @@ export type {
 export type { FailoverMode, FailoverOptions, HookPolicy } from './failover/failover-options.js';
 export type { IsolateOptions } from './failover/failover-targets.js';
 export type { FailureKind } from './failover/failure-kind.js';
+export type { FenceResult } from './failover/fence-result.js';
 export type { SentStatement } from './failover/locks/statement-log.js';
 export type { NodesManaged } from './failover/managed-nodes.js';
 export {
@@ -107,11 +108,7 @@ export {
   type MemcachedPairOptions,
   watchMemcachedPair,
 } from './failover/resources/memcached-pair.js';
-export {
-  type FenceResult,
-  type MountResourceOptions,
-  mountResource,
-} from './failover/resources/mount-resource.js';
+export { type MountResourceOptions, mountResource } from './failover/resources/mount-resource.js';
 export type { EjectionPolicy, UpstreamRecord } from './failover/resources/outlier-ejection.js';
 export type { CommandResult, RunCommand } from './failover/resources/run-command.js';
 export { keepalivedTrackFile, type TrackFileOptions } from './failover/resources/track-file.js';

@@ -3,8 +3,8 @@ import type { NodeId } from '../common/node-address.js';
 import type { Verdict } from './change/ask-hook.js';
 import type { Evidence } from './detector/evidence.js';
 import type { FailureKind } from './failure-kind.js';
+import type { FenceResult } from './fence-result.js';
 import type { FailoverPlan } from './plan/failover-plan.js';
-import type { FenceResult } from './resources/mount-resource.js';
 
 /** What the detector found wrong with the primary. */
 export interface DetectedFailure {

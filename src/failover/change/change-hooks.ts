@@ -4,6 +4,7 @@ import type { NodeId } from '../../common/node-address.js';
 import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { FailoverHooks, FollowedChange, HookContext } from '../failover-hooks.js';
 import { failoverDefaults } from '../failover-options.js';
+import { fenceResultOf } from '../fence-result.js';
 import type { FailoverPlan } from '../plan/failover-plan.js';
 import { readinessOf } from '../rebuild/ready-hook.js';
 import { holdRebuild } from '../rebuild/rebuild-lock.js';
@@ -121,7 +122,7 @@ export class ChangeHooks {
     let said = 'it did not answer';
     let fenced = false;
     const verdict = await this.#call('fence', async (context) => {
-      const result = await fence({ ...context, plan, attempt: 1, node });
+      const result = fenceResultOf(await fence({ ...context, plan, attempt: 1, node }));
       fenced = result.state === 'fenced';
       said = result.state === 'fenced' ? result.proof : result.detail;
     });

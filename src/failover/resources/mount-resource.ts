@@ -3,24 +3,10 @@ import { readFile, realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { invalidOption, readString, readStrings, rejectUnknownOptions } from '../../common/option-reader.js';
 import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { type FenceResult, fenceResultOf } from '../fence-result.js';
 import type { LeaseContext, LeasedResource, LossContext } from './leased-resource.js';
 import { isOfType, type Mounted, mountedOn, readMounts } from './mount-table.js';
 import { mustRun, type RunCommand, runCommand } from './run-command.js';
-
-/** How fencing ended; only `fenced` counts. */
-export type FenceResult =
-  | {
-      /** The other machine cannot reach the device any more. */
-      readonly state: 'fenced';
-      /** How that is known, like the power switch's answer. */
-      readonly proof: string;
-    }
-  | {
-      /** It may still write. */
-      readonly state: 'failed' | 'unknown';
-      /** What is known. */
-      readonly detail: string;
-    };
 
 /** Options of {@link mountResource}. */
 export interface MountResourceOptions {
@@ -110,7 +96,7 @@ export function mountResource(options: MountResourceOptions): LeasedResource {
       );
     },
     acquired: async (context) => {
-      const fenced = await options.fence(context);
+      const fenced = fenceResultOf(await options.fence(context));
       if (fenced.state !== 'fenced') {
         throw new StormlampError(
           ErrorCode.UNSUPPORTED,
