@@ -1,6 +1,6 @@
 /** What the writer of a topology file can be told. */
 import { resolve } from 'node:path';
-import type { NodeAddress, NodeId } from '../../common/node-address.js';
+import { type NodeAddress, type NodeId, nodeIdOf, parseNodeAddress } from '../../common/node-address.js';
 import {
   invalidOption,
   readChoice,
@@ -28,16 +28,20 @@ export interface TopologyFileOptions {
    * as that lasts. Default `Infinity`.
    */
   readonly maxLagWithoutPrimaryMs?: number | undefined;
-  /** Addresses as the readers must use them, by node, where they differ from this process's own. */
-  readonly addresses?: Readonly<Record<NodeId, NodeAddress>> | undefined;
+  /**
+   * Addresses as the readers must use them, by node id, where they differ from this process's own: `host:port` (without a port
+   * 3306), the path of a socket, or a `NodeAddress`. A name that no node has when the file is begun gives a warning of the process:
+   * it counts once there is such a node.
+   */
+  readonly addresses?: Readonly<Record<NodeId, string | NodeAddress>> | undefined;
   /** Permissions of the file. There are no passwords in it. Default `0o644`. */
   readonly mode?: number | undefined;
 }
 
 /** The options with the defaults filled in. */
 export type ResolvedTopologyFileOptions = {
-  readonly [K in keyof TopologyFileOptions]-?: NonNullable<TopologyFileOptions[K]>;
-};
+  readonly [K in Exclude<keyof TopologyFileOptions, 'addresses'>]-?: NonNullable<TopologyFileOptions[K]>;
+} & { readonly addresses: Readonly<Record<NodeId, NodeAddress>> };
 
 /** The defaults of {@link TopologyFileOptions}. */
 export const topologyFileDefaults: Readonly<{
@@ -86,7 +90,40 @@ export function readTopologyFileOptions(options: TopologyFileOptions): ResolvedT
       options.maxLagWithoutPrimaryMs,
       d.maxLagWithoutPrimaryMs,
     ),
-    addresses: options.addresses ?? {},
+    addresses: readAddresses(options.addresses),
     mode: readNumber('topologyFile.mode', options.mode, d.mode, { min: 0, max: 0o777, integer: true }),
   };
+}
+
+const ADDRESS = "an address like 'host:port', a socket's path, or { host, port }";
+
+function readAddresses(given: TopologyFileOptions['addresses']): Readonly<Record<NodeId, NodeAddress>> {
+  const path = 'topologyFile.addresses';
+  if (given === undefined) return {};
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw invalidOption(path, "addresses by node id, like { 'db1:3306': 'db1.internal:3306' }", given);
+  const read: Record<NodeId, NodeAddress> = {};
+  for (const [name, address] of Object.entries(given)) {
+    const node = nodeIdOf(parseNodeAddress(`${path}.${name}`, name, 3_306));
+    if (node in read) throw invalidOption(path, `one address of ${node}`, given);
+    read[node] = readAddress(`${path}.${name}`, address);
+  }
+  return read;
+}
+
+function readAddress(path: string, address: unknown): NodeAddress {
+  if (typeof address === 'string') return parseNodeAddress(path, address, 3_306);
+  const { host, port, socketPath, ...rest } = (address ?? {}) as Readonly<Record<string, unknown>>;
+  if (Object.keys(rest).length > 0) throw invalidOption(path, ADDRESS, address);
+  if (
+    typeof socketPath === 'string' &&
+    socketPath.startsWith('/') &&
+    host === undefined &&
+    port === undefined
+  )
+    return { socketPath };
+  const isPort = typeof port === 'number' && Number.isInteger(port) && port >= 1 && port <= 65_535;
+  if (typeof host !== 'string' || host === '' || !isPort || socketPath !== undefined)
+    throw invalidOption(path, ADDRESS, address);
+  return { host, port };
 }

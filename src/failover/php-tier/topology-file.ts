@@ -82,6 +82,7 @@ class FileKeeper extends SafeEmitter<TopologyFileEvents> implements TopologyFile
   }
 
   async start(): Promise<void> {
+    this.#warnOfUnknown();
     try {
       await this.#look();
     } catch (error) {
@@ -95,6 +96,17 @@ class FileKeeper extends SafeEmitter<TopologyFileEvents> implements TopologyFile
     for (const event of CHANGES) this.#source.failover.on(event, this.#ask);
     this.#timer = setInterval(this.#ask, Math.min(LOOK_MS, this.#options.validForMs / 3));
     this.#timer.unref();
+  }
+
+  /** Found nodes may come later, so that this is no error. */
+  #warnOfUnknown(): void {
+    const known = this.#source.topology().nodes.map(({ id }) => id);
+    const unknown = Object.keys(this.#options.addresses).filter((id) => !known.includes(id));
+    if (unknown.length === 0) return;
+    process.emitWarning(
+      `topologyFile.addresses names ${unknown.join(', ')}, and no node is called that; known are: ${known.join(', ')}`,
+      { type: 'StormlampOptionWarning' },
+    );
   }
 
   async close(): Promise<void> {
