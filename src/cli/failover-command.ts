@@ -1,5 +1,4 @@
 /** `stormlamp failover`: plans and makes changes of the primary from a terminal, with the application's own options. */
-import { userInfo } from 'node:os';
 import { invalidOption } from '../common/option-reader.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { createCluster } from '../create-cluster.js';
@@ -13,6 +12,7 @@ import { type FailoverAction, readFailoverCall } from './failover-call.js';
 import { inCommands } from './failover-words.js';
 import { leaveOn } from './interruption.js';
 import { operatorFailover } from './operator-failover.js';
+import { processUser } from './process-user.js';
 import { configOf } from './read-config.js';
 import { hangLine } from './wrap-line.js';
 
@@ -179,7 +179,7 @@ const CHANGES: Readonly<Record<Exclude<FailoverAction, Look>, Run>> = {
     return 0;
   },
   async acknowledge(manager, context, word) {
-    const by = textOf(context, 'by') ?? userInfo().username;
+    const by = textOf(context, 'by') ?? processUser();
     tellWait(manager, context);
     await leaveOn(context.signal, manager.acknowledge(word, by));
     tell(context, `${by} has looked at ${word}: the next failover may be made automatically`);
