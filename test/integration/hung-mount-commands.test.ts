@@ -43,11 +43,18 @@ function hang(...path: readonly string[]): void {
   execFileSync('mkfifo', [file]);
 }
 
-test('`session get` shows the copy that can be read, and why the other one cannot', async () => {
+test('`session get` shows the copy that can be read, `status` and `doctor` tell what hangs, and all of them end', async () => {
   hang(`sess_${ID}`);
-  const told = await stormlamp(['session', 'get', ID, '--config', config, '--json'], limits());
-  expect([told.code, told.signal]).toEqual([1, null]);
-  expect(JSON.parse(told.stdout)).toMatchObject({
+  hang('.stormlamp', 'mount.json');
+  const [copies, status, doctor] = await Promise.all(
+    [`session get ${ID}`, 'status', 'doctor --no-php'].map(async (command) => {
+      const args = [...command.split(' '), '--config', config, '--json'];
+      const { code, signal, stdout } = await stormlamp(args, limits());
+      expect([command, code, signal]).toEqual([command, 1, null]);
+      return stdout;
+    }),
+  );
+  expect(JSON.parse(copies ?? '')).toMatchObject({
     ok: false,
     copies: [
       { node: mounts[0], state: 'unreachable', error: expect.stringContaining('300 ms') },
@@ -55,14 +62,27 @@ test('`session get` shows the copy that can be read, and why the other one canno
     ],
     data: { n: 1 },
   });
+  expect(JSON.parse(status ?? '')).toMatchObject({
+    ok: false,
+    sessions: {
+      places: [
+        { node: mounts[0], standing: 'down: hung' },
+        { node: mounts[1], up: true },
+      ],
+    },
+  });
+  expect(doctor).toContain('did not come back within 300 ms');
 });
 
 test('`session get` where none hangs reads both, and says what there is not', async () => {
-  const told = await stormlamp(['session', 'get', ID, '--config', config], limits());
-  expect([told.code, told.stderr]).toEqual([0, '']);
-  expect(told.stdout).toContain('n = 1');
-  const other = await stormlamp(['session', 'get', ID.replaceAll('0', 'x'), '--config', config], limits());
-  expect([other.code, other.stdout]).toEqual([1, expect.stringContaining('There is no such session.')]);
+  const [told, other] = await Promise.all(
+    [ID, ID.replaceAll('0', 'x')].map((id) =>
+      stormlamp(['session', 'get', id, '--config', config], limits()),
+    ),
+  );
+  expect([told?.code, told?.stderr]).toEqual([0, '']);
+  expect(told?.stdout).toContain('n = 1');
+  expect([other?.code, other?.stdout]).toEqual([1, expect.stringContaining('There is no such session.')]);
 });
 
 test('`session get` ends at the first Ctrl-C', async () => {
@@ -76,12 +96,4 @@ test('`session get` ends at the first Ctrl-C', async () => {
   child.kill('SIGINT');
   const { code, stderr } = await finished;
   expect([code, stderr]).toEqual([130, expect.stringContaining('Interrupted')]);
-});
-
-test.each(['status', 'doctor --no-php'])('`%s` tells it, and ends', async (command) => {
-  hang('.stormlamp', 'mount.json');
-  const told = await stormlamp([...command.split(' '), '--config', config, '--json'], limits());
-  expect([told.code, told.signal]).toEqual([1, null]);
-  expect(JSON.parse(told.stdout)).toMatchObject({ ok: false });
-  expect(told.stdout).toContain(command === 'status' ? 'down: hung' : 'did not come back within 300 ms');
 });
