@@ -42,6 +42,13 @@ export function parseMetadumpKey(line: string): { readonly key: string } | 'fore
   return key === undefined ? 'foreign' : { key };
 }
 
+/** The keys of entries. */
+export async function* keysOf(
+  entries: AsyncIterable<readonly { readonly key: string }[]>,
+): AsyncGenerator<readonly string[], void, void> {
+  for await (const some of entries) yield some.map(({ key }) => key);
+}
+
 function decodeKey(encoded: string): string | undefined {
   if (UNENCODED.test(encoded)) return encoded;
   // memcached encodes every byte of the key that is no letter, digit or one of - . _ ~.

@@ -15,7 +15,8 @@ import { DEFAULT_ITEM_BYTES } from './item-size.js';
 import { type ItemHead, itemHead, type LivingItem, livingItem } from './living-item.js';
 import { assertKey } from './memcached-key.js';
 import { type MemcachedNodeOptions, resolveMemcachedNodeOptions } from './memcached-node-options.js';
-import { type MetadumpEntry, parseMetadumpKey, parseMetadumpLine } from './metadump-entry.js';
+import { keysOf, type MetadumpEntry, parseMetadumpKey, parseMetadumpLine } from './metadump-entry.js';
+import { readAhead } from './read-ahead.js';
 import { TextInput, TextInputEnd } from './text-input.js';
 
 /** How a text connection is opened: as its node, without what only the binary protocol has. */
@@ -171,9 +172,9 @@ export class TextConnection implements AsyncDisposable {
     for await (const entries of this.#dump(options, parseMetadumpLine)) yield* entries;
   }
 
-  /** The keys of {@link TextConnection.metadump}, as many at a time as have arrived. Errors: as there. */
-  async *metadumpKeys(options: MetadumpOptions = {}): AsyncGenerator<readonly string[], void, void> {
-    for await (const entries of this.#dump(options, parseMetadumpKey)) yield entries.map(({ key }) => key);
+  /** The keys of {@link TextConnection.metadump}, as many at a time as have arrived; the dump is read on meanwhile. Errors: as there. */
+  metadumpKeys(options: MetadumpOptions = {}): AsyncGenerator<readonly string[], void, void> {
+    return readAhead(keysOf(this.#dump(options, parseMetadumpKey)));
   }
 
   async *#dump<T extends { readonly key: string }>(

@@ -119,6 +119,19 @@ test('while a dump waits for its reader, a second one waits for it; a dump that 
   expect(await count).toBe(120_000);
 });
 
+test('a dump of keys does not wait for who works on them: the server would answer nobody meanwhile', async () => {
+  const server = await servers.start(['-m', '256']);
+  await fill(server, 120_000, Buffer.from('x'));
+  await using first = await open(server);
+  await using second = await open(server);
+  const busy = first.metadumpKeys();
+  let count = (await busy.next()).value?.length ?? 0;
+  // The server makes one dump at a time: it has written all of the first one.
+  expect(await dumpAll(second)).toBe(120_000);
+  for await (const keys of busy) count += keys.length;
+  expect(count).toBe(120_000);
+});
+
 test('a server that dies in the middle of a dump ends it with an error, never as if it were complete', async () => {
   const server = await servers.start(['-m', '256']);
   await fill(server, 120_000, Buffer.from('x'));

@@ -42,7 +42,7 @@ export async function mendNode(options: MendNodeOptions): Promise<NodeMended> {
   let mended = 0;
   let error: Error | undefined;
   try {
-    for await (const { key } of connection.metadump({ prefixes: [HINT_PREFIX, TOMB_PREFIX], signal })) {
+    const begin = (key: string): void => {
       const work = mendNoted(options, key).then(
         (done) => {
           if (done) mended += 1;
@@ -53,7 +53,14 @@ export async function mendNode(options: MendNodeOptions): Promise<NodeMended> {
       );
       running.add(work);
       void work.finally(() => running.delete(work));
-      if (running.size >= AT_ONCE) await Promise.race(running);
+    };
+    const noted = connection.metadumpKeys({ prefixes: [HINT_PREFIX, TOMB_PREFIX], signal });
+    for await (const keys of noted) {
+      for (const key of keys) {
+        if (signal.aborted) break;
+        begin(key);
+        if (running.size >= AT_ONCE) await Promise.race(running);
+      }
       if (signal.aborted) break;
     }
   } finally {
