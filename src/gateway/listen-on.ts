@@ -40,21 +40,23 @@ async function begin(server: Server, listen: Place): Promise<void> {
  * that file waits for a gateway that serves. Errors: as {@link listenOn}.
  */
 export async function tryToListen(listen: Place): Promise<void> {
-  let place = listen;
-  if ('path' in listen) {
-    await removeStaleSocket(listen.path);
-    if (existsSync(listen.path))
-      throw listenError(listen, Object.assign(new Error('it is there'), { code: 'EADDRINUSE' }));
-    place = { ...listen, path: join(dirname(listen.path), `.${process.pid}.try`) };
-    if (Buffer.byteLength(place.path) > LONGEST_PATH) return;
-  }
   const server = createServer((socket) => socket.destroy());
   try {
+    const place = 'path' in listen ? await besideOf(listen) : listen;
+    if (place === undefined) return;
     await begin(server, place);
   } catch (error) {
     throw listenError(listen, error);
   }
   await new Promise((closed) => server.close(closed));
+}
+
+/** Another name in the folder of a socket that can be made there; undefined where there is no room for one. */
+async function besideOf({ path, mode }: Extract<Place, { path: string }>): Promise<Place | undefined> {
+  await removeStaleSocket(path);
+  if (existsSync(path)) throw Object.assign(new Error('it is there'), { code: 'EADDRINUSE' });
+  const beside = join(dirname(path), `.${process.pid}.try`);
+  return Buffer.byteLength(beside) > LONGEST_PATH ? undefined : { path: beside, mode };
 }
 
 function listenError(listen: ResolvedSessionGatewayOptions['listen'], error: unknown): StormlampError {
