@@ -4,6 +4,7 @@ import type { CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import type { CopiesSeen } from './commit-copies.js';
+import { sameContent } from './copy-hash.js';
 import { type CopyKey, hintKey, suspectKey } from './copy-key.js';
 import { SETTLED_HINT } from './copy-notes.js';
 import type { CopyPlaces } from './copy-places.js';
@@ -26,6 +27,16 @@ interface Looked {
   readonly item: MemcachedItem | null;
   readonly hint: MemcachedItem | null;
   readonly marker: string | undefined;
+}
+
+/** The copies of one content, which alone are to go. */
+interface NamedCopies {
+  /** The content. */
+  readonly item: MemcachedItem;
+  /** The node that decided about it, and holds it no more. */
+  readonly decider: NodeId;
+  /** Their numbers, by node; of nodes that are not named, whatever is there goes. */
+  readonly versions: ReadonlyMap<NodeId, bigint | undefined>;
 }
 
 /** What became of one node's copy. */
@@ -57,6 +68,9 @@ export interface CopyRemovalOptions {
   ) => Promise<CopyReport | undefined>;
 }
 
+/** So often a copy may get another number while it is removed. */
+const MAX_RACES = 8;
+
 /** See the head of this file. */
 export class CopyRemoval {
   readonly #options: CopyRemovalOptions;
@@ -70,14 +84,10 @@ export class CopyRemoval {
    * Removes every copy. When one cannot be reached, or its node is warming, tombstones are left on the others, so that what
    * is left there counts nowhere. Never rejects but by the deadline.
    *
-   * @param versions the numbers of the copies that are to go, by node; of nodes that it does not name, whatever is there. What somebody has
-   * put in their place since stays, unless tombstones have to be left.
+   * @param named the copies that are to go; whatever is there when left out. What somebody has put in their place since stays, unless
+   * tombstones have to be left.
    */
-  async delete(
-    key: CopyKey,
-    deadline: Deadline,
-    versions?: ReadonlyMap<NodeId, bigint | undefined>,
-  ): Promise<RemovalReport> {
+  async delete(key: CopyKey, deadline: Deadline, named?: NamedCopies): Promise<RemovalReport> {
     const { standings } = this.#options;
     const { places } = this.#options;
     const nodes = [...places.holders(key), ...places.joint(key), ...places.spares(key)];
@@ -97,7 +107,7 @@ export class CopyRemoval {
       nodes.every((node) => node.available && standings.of(node.id) === 'filled');
     if (!trusted) await bury(nodes);
     else {
-      const removed = await this.#removeSeen(key, nodes, missed, deadline, versions);
+      const removed = await this.#removeSeen(key, nodes, missed, deadline, named);
       for (const { node, found: was } of removed) (was ? found : gone).push(node);
       if (missed.length > 0 || removed.some(({ contested }) => contested)) await bury([...found, ...gone]);
     }
@@ -138,7 +148,7 @@ export class CopyRemoval {
     for (const copy of seen)
       if (copy.reached && copy.hint === undefined && behind.length === 0)
         versions.set(copy.node, copy.node === decider ? undefined : copy.item?.cas);
-    return { ...(await this.delete(key, deadline, versions)), found: true };
+    return { ...(await this.delete(key, deadline, { item, decider, versions })), found: true };
   }
 
   // No copy is removed before all are looked at: who lost his lock, and writes where one is gone already, is noticed by the others. And
@@ -148,7 +158,7 @@ export class CopyRemoval {
     nodes: readonly MemcachedNode[],
     missed: MissedCopy[],
     deadline: Deadline,
-    versions: ReadonlyMap<NodeId, bigint | undefined> | undefined,
+    named: NamedCopies | undefined,
   ): Promise<readonly Removed[]> {
     const { places, standings } = this.#options;
     const holders = places.holders(key);
@@ -165,26 +175,52 @@ export class CopyRemoval {
     const removed: Removed[] = [];
     await onAllCopies([...looked.keys()], missed, deadline, async (node) => {
       const { item = null, hint = null, marker: before } = looked.get(node) ?? {};
-      const named = versions?.has(node.id) === true;
-      const version = named ? versions?.get(node.id) : item?.cas;
+      const isNamed = named?.versions.has(node.id) === true;
+      const version = isNamed ? named.versions.get(node.id) : item?.cas;
       const call = this.#call(deadline);
       const others = holders.flatMap(({ id: other }) => (other === node.id ? [] : [suspectKey(other)]));
       // The marker last: a node that started anew meanwhile had lost its locks, and whoever writes there saw no destruction.
-      const [, answer, [marker = null, ...marks]] = await Promise.all([
+      const [, first, [marker = null, ...marks]] = await Promise.all([
         hint === null ? 'not-found' : node.delete(hintKey(key.key), { ...call, cas: hint.cas }),
         version === undefined ? 'not-found' : node.delete(key.key, { ...call, cas: version }),
         node.getMany([fillMarkerKey(places.ring), ...others], call),
       ]);
+      const answer =
+        first === 'exists' && isNamed ? await this.#removeRenumbered(node, key, named, deadline) : first;
       // Who knows of missed writes already locks elsewhere and does not believe a copy that is missing: he must see a tombstone.
       // So must who has just written here.
       const contested =
         hint !== null ||
-        (answer === 'exists' && !named) ||
+        answer === 'exists' ||
         marks.some((mark) => mark !== null) ||
         (holders.includes(node) && !this.#options.look.isStillFilled(node, marker, before));
       removed.push({ node, found: answer !== 'not-found', contested });
     });
     return removed;
+  }
+
+  // The same bytes under another number: a write of them was on its way here when its first copy was removed. It goes as well, unless
+  // somebody has begun the item anew, which he did on the first node before he came here.
+  async #removeRenumbered(
+    node: MemcachedNode,
+    key: CopyKey,
+    { item, decider }: NamedCopies,
+    deadline: Deadline,
+  ): Promise<'deleted' | 'not-found' | 'exists' | 'anew'> {
+    for (let race = 0; race < MAX_RACES; race += 1) {
+      const copy = await node.get(key.key, this.#call(deadline));
+      if (copy === null) return 'not-found';
+      if (!sameContent(copy, item)) return 'anew';
+      const first = await this.#options.places
+        .node(decider)
+        ?.get(key.key, this.#call(deadline))
+        .catch(() => undefined);
+      if (first === undefined) return 'exists';
+      if (first !== null) return 'anew';
+      const answer = await node.delete(key.key, { ...this.#call(deadline), cas: copy.cas });
+      if (answer !== 'exists') return answer;
+    }
+    return 'exists';
   }
 
   /**
