@@ -308,8 +308,10 @@ export class Commit {
     const { value, flags = 0, exptime } = write.content;
     const { item } = copy;
     // The first node numbers it anew where any other node is still to get it: who looked before, and would overwrite it there, is
-    // noticed by that. A node without room may drop an item when it cannot take the new one, so else what is there stays.
-    if (item !== null && (first ? write.settled : this.#isThere(node, item, write.content))) {
+    // noticed by that. So does every node where what it holds did not count: somebody may be about to remove it, by its number. A node
+    // without room may drop an item when it cannot take the new one, so else what is there stays.
+    const counted = write.decision.kind === 'found';
+    if (item !== null && (first ? write.settled : counted && this.#isThere(node, item, write.content))) {
       const call = this.#deadline.callWithin(this.#timeoutMs);
       if ((await node.getAndTouch(this.#key.key, exptime, call))?.cas !== item.cas) return false;
       this.#took(node, item.cas, first);

@@ -91,3 +91,16 @@ test('by its version: where the first node cannot say whether it was stored anew
   });
   expect(left[1]).toEqual([undefined, 'tombstone']);
 });
+
+test('what is stored anew has a new number where a copy of the same bytes was left: whoever is removing that does not meet it', async () => {
+  const network = new Network(new Chance(4));
+  const servers = filledPair();
+  const copies = copiesOn(servers.map((server) => new ModelNode(server, network)));
+  const version = (): bigint => servers[1].items.get(KEY.key)?.cas ?? 0n;
+  servers[1].put(KEY.key, SAME, 0);
+  const left = version();
+  const storing = copies.store(KEY, { value: SAME, exptime: 0 }, Deadline.of(undefined));
+  await network.drive(storing);
+  expect((await storing).reached).toEqual(['a', 'b']);
+  expect(version()).toBeGreaterThan(left);
+});
