@@ -2,7 +2,7 @@
 import type { CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeAddress, NodeId } from '../common/node-address.js';
 import { allowManyListeners } from '../common/shared-signal.js';
-import { isStormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { CopyKey } from '../memcached/copies/copy-key.js';
 import type { NodeStandings } from '../memcached/copies/node-standings.js';
 import type { ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
@@ -13,6 +13,7 @@ import { MendCopies } from '../memcached/resync/mend-copies.js';
 import { Resync } from '../memcached/resync/resync.js';
 import { TextConnection } from '../memcached/text-connection.js';
 import { BackgroundWork } from './background-work.js';
+import { FailedLately } from './failed-lately.js';
 import { mergeRivals } from './merge-rivals.js';
 import type { SessionStoreEvents } from './session-events.js';
 import { isLockKey, keptPlaceOf, sessionPlaceOf } from './session-keys.js';
@@ -41,6 +42,10 @@ export interface SessionResyncOptions {
 const LARGEST_ITEM = 128 * 1024 * 1024;
 /** Sessions that are mended at once, and that wait for it; the others are mended when they are seen again. */
 const MENDING_AT_ONCE = 200;
+/** How long an item is left alone of which nobody could tell when it ends, however often it is read. */
+const UNTOLD_REST_MS = 5_000;
+/** How long a node is not asked again that only speaks the binary protocol: it may be another server by then. */
+const SILENT_REST_MS = 60_000;
 
 /** See the head of this file. */
 export class SessionResync {
@@ -50,6 +55,10 @@ export class SessionResync {
   readonly #mending: MendCopies;
   readonly #wanted = new Set<string>();
   readonly #work = new BackgroundWork();
+  /** Items, by their keys. */
+  readonly #untold = new FailedLately(UNTOLD_REST_MS);
+  /** Nodes without the text protocol. */
+  readonly #silent = new FailedLately(SILENT_REST_MS);
   readonly #stop = new AbortController();
 
   /** Does nothing before `resync.start()`. */
@@ -86,6 +95,7 @@ export class SessionResync {
     if (!store.resync || isLockKey(store, key.key)) return;
     if (this.#wanted.has(key.key) || this.#wanted.size >= MENDING_AT_ONCE || this.#stop.signal.aborted)
       return;
+    if (this.#untold.isResting(key.key, performance.now())) return;
     this.#wanted.add(key.key);
     const mended = this.#mending.mend(key, { signal: this.#stop.signal });
     this.#work.add(mended.finally(() => this.#wanted.delete(key.key)));
@@ -118,13 +128,25 @@ export class SessionResync {
   async #exptimeOn(node: string, key: CopyKey, call: CallOptions): Promise<number | undefined> {
     const { store } = this.#options;
     try {
+      return await this.#exptimeTold(node, key, call);
+    } catch (error) {
+      // Without the text protocol nobody can tell. A session is as if it was used now; any other item may be meant to last.
+      if (sessionPlaceOf(store, key.key) !== undefined) return exptimeOf(store.lifetimeMs);
+      this.#untold.failed(key.key, performance.now());
+      throw error;
+    }
+  }
+
+  async #exptimeTold(node: string, key: CopyKey, call: CallOptions): Promise<number | undefined> {
+    if (this.#silent.isResting(node, performance.now()))
+      throw new StormlampError(ErrorCode.UNSUPPORTED, `${node} only speaks the binary protocol`, { node });
+    try {
       await using connection = await this.#connect(node, call);
       const [item] = await connection.items([key.key], call);
       return item == null ? undefined : exptimeOfRemaining(item.remainingSeconds);
     } catch (error) {
-      // Without the text protocol nobody can tell. A session is as if it was used now; any other item may be meant to last.
-      if (sessionPlaceOf(store, key.key) === undefined) throw error;
-      return exptimeOf(store.lifetimeMs);
+      if (isStormlampError(error, ErrorCode.UNSUPPORTED)) this.#silent.failed(node, performance.now());
+      throw error;
     }
   }
 

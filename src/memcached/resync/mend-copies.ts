@@ -2,6 +2,7 @@
 import { pause } from '../../common/backoff.js';
 import { type CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
+import { ErrorCode, isStormlampError } from '../../common/stormlamp-error.js';
 import { sameContent } from '../copies/copy-hash.js';
 import type { CopyKey } from '../copies/copy-key.js';
 import { type CopyDecision, type CopySeen, isNewerThanTomb } from '../copies/decide-copies.js';
@@ -20,8 +21,8 @@ export interface MendOptions {
     rivals: readonly MemcachedItem[],
   ) => Pick<MemcachedItem, 'value' | 'flags'>;
   /**
-   * The expiry that `node` still gives the item, as memcached takes it; undefined when it is no longer there. Rejects when nobody can
-   * tell: then the item is not mended now.
+   * The expiry that `node` still gives the item, as memcached takes it; undefined when it is no longer there. Rejects when that cannot be
+   * told: then the item is not mended now. With `ERR_UNSUPPORTED` where that node never will: then what the others tell counts.
    */
   readonly exptimeOn: (node: NodeId, key: CopyKey, call: CallOptions) => Promise<number | undefined>;
   /** How long after its first node got an item back the others are looked at again, in milliseconds. Default 1 000. */
@@ -115,8 +116,13 @@ export class MendCopies {
     );
     const call = deadline.callWithin(timeoutOf(deadline));
     const asked = new Set([node, ...noted.map((copy) => copy.node)]);
-    const told = await Promise.all([...asked].map((id) => this.#options.exptimeOn(id, key, call)));
-    const ends = told.filter((end) => end !== undefined);
+    const told = await Promise.allSettled([...asked].map((id) => this.#options.exptimeOn(id, key, call)));
+    const ends = told.flatMap((one) => (one.status === 'fulfilled' ? (one.value ?? []) : []));
+    // What did not answer now may hold it for longer, and would have that cut short.
+    const untold = told.filter((one) => one.status === 'rejected').map(({ reason }) => reason as unknown);
+    const late = untold.filter((error) => !isStormlampError(error, ErrorCode.UNSUPPORTED));
+    const [failure] = ends.length > 0 ? late : untold;
+    if (failure !== undefined) throw failure;
     if (ends.length === 0) return undefined;
     return ends.includes(0) ? 0 : Math.max(...ends);
   }

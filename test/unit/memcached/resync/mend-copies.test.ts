@@ -1,5 +1,6 @@
 /** When an item ends is not changed by mending its copies. */
 import { expect, test } from 'vitest';
+import { ErrorCode, StormlampError } from '../../../../src/common/stormlamp-error.js';
 import type { CopyKey } from '../../../../src/memcached/copies/copy-key.js';
 import {
   type CopySeen,
@@ -106,4 +107,18 @@ test('where nobody can tell when it ends it is not mended now', async () => {
     throw new Error('nobody can tell');
   });
   await expect(failing).rejects.toThrow('nobody can tell');
+});
+
+test('what one node tells counts where the other one has no way to tell, and not where it only did not answer', async () => {
+  const both = seen(ITEM, ITEM);
+  const told = (silent: string, code: ErrorCode, end: number | undefined) =>
+    mend([both], (node) => {
+      if (node === silent) throw new StormlampError(code, 'untold', { node });
+      return end;
+    });
+  for (const silent of ['a', 'b'])
+    expect((await told(silent, ErrorCode.UNSUPPORTED, 100)).stored).toMatchObject([{ exptime: 100 }]);
+  await expect(told('b', ErrorCode.TIMEOUT, 100)).rejects.toThrow('untold');
+  // Gone from the one that told, it may be on the other one.
+  await expect(told('a', ErrorCode.UNSUPPORTED, undefined)).rejects.toThrow('untold');
 });
