@@ -109,7 +109,10 @@ export class MemcachedSessions implements SessionKeeper<ResolvedSessionOptions> 
 
   /** Looks at every node once, and goes on looking. */
   async start(): Promise<void> {
-    this.nodes.monitor.on('node-observed', (seen) => this.resync.resync.observed(seen));
+    this.nodes.monitor.on('node-observed', (seen) => {
+      this.change.observed(seen);
+      this.resync.resync.observed(seen);
+    });
     await this.nodes.start();
     if (this.options.resync) await this.resync.resync.start();
   }

@@ -8,11 +8,14 @@ import { invalidOption, readChoice, rejectUnknownOptions } from '../common/optio
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { spareKey } from '../memcached/copies/copy-key.js';
 import type { NodeList } from '../memcached/copies/copy-places.js';
-import { storeDown } from '../memcached/copies/copy-report.js';
+import { type MissedCopy, storeDown } from '../memcached/copies/copy-report.js';
 import { fillMarkerKey } from '../memcached/copies/fill-marker.js';
+import { onAllCopies } from '../memcached/copies/on-all-copies.js';
 import type { ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
+import type { MemcachedObservation } from '../memcached/memcached-monitor.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
 import type { Resync } from '../memcached/resync/resync.js';
+import { ChangeNote } from './change-note.js';
 import { sessionPlacement, sessionRing } from './session-keys.js';
 import type { SessionNodes } from './session-nodes.js';
 import type { ResolvedSessionOptions } from './session-options.js';
@@ -65,6 +68,9 @@ const FROM = { prepare: 'steady', switch: 'prepare', finish: 'switch', cancel: '
 /** See the head of this file. */
 export class NodeChange {
   readonly #options: NodeChangeOptions;
+  readonly #note: ChangeNote;
+  /** Nodes that were away when a change was finished, and on which is still to be said that what they hold by the old list is swept. */
+  readonly #unswept = new Set<NodeId>();
   #current: ResolvedSessionOptions;
   #phase: Phase = { kind: 'steady' };
   #turn: Promise<unknown> = Promise.resolve();
@@ -72,6 +78,7 @@ export class NodeChange {
   /** @param options the store's parts */
   constructor(options: NodeChangeOptions) {
     this.#options = options;
+    this.#note = new ChangeNote(options.store);
     this.#current = options.store;
   }
 
@@ -86,6 +93,14 @@ export class NodeChange {
     return phase.kind === 'steady'
       ? undefined
       : { step: phase.kind, nodes: phase.next.nodes.map(({ id }) => id) };
+  }
+
+  /** A node was looked at. */
+  observed({ node: id, ok }: Pick<MemcachedObservation, 'node' | 'ok'>): void {
+    if (!ok) return;
+    this.#note.observed(id);
+    const node = this.#options.copies.places.node(id);
+    if (this.#unswept.delete(id) && node !== undefined) void this.#sweepLater([node]);
   }
 
   /** Takes a step, after those that were asked for before. */
@@ -117,17 +132,36 @@ export class NodeChange {
     const added = next.nodes.filter(({ id }) => copies.places.node(id) === undefined);
     for (const seed of added) nodes.add(seed);
     const looks = Promise.all(nodes.some(added).map((node) => nodes.monitor.check(node)));
-    const seen = await deadline.race('Looking at the new nodes', looks).catch((error: unknown) => {
+    const { list } = copies.places;
+    const other = this.#listOf(next);
+    try {
+      const seen = await deadline.race('Looking at the new nodes', looks);
+      assertReached(seen.flatMap((one) => (one.ok ? [] : [{ node: one.node, error: one.error }])));
+      await this.#unmarkLeft(other, list.nodes, deadline);
+    } catch (error) {
       nodes.remove(added);
       throw error;
-    });
-    const down = seen.flatMap((one) => (one.ok ? [] : [{ node: one.node, error: one.error }]));
-    if (down.length > 0) {
-      nodes.remove(added);
-      throw storeDown(down, 'A node of the new list cannot be reached');
     }
-    copies.places.relist(copies.places.list, this.#listOf(next), true);
+    await this.#note.keep(list.nodes, other.ring);
+    copies.places.relist(list, other, true);
     this.#phase = { kind: 'prepare', next };
+  }
+
+  // Marks that others made who take part in this change already stay: they may decide by them.
+  async #unmarkLeft(
+    { nodes, ring }: NodeList,
+    present: readonly MemcachedNode[],
+    deadline: Deadline,
+  ): Promise<void> {
+    const call = (): CallOptions => deadline.callWithin(this.#options.store.operationTimeoutMs);
+    if (await this.#note.isOn(present, ring, call())) return;
+    const key = fillMarkerKey(ring);
+    const missed: MissedCopy[] = [];
+    await onAllCopies(nodes, missed, deadline, async (node) => {
+      const mark = await node.peek(key, call());
+      if (mark !== null) await node.delete(key, { ...call(), cas: mark.cas });
+    });
+    assertReached(missed);
   }
 
   async #switch(next: ResolvedSessionOptions, deadline: Deadline): Promise<void> {
@@ -151,20 +185,14 @@ export class NodeChange {
   }
 
   async #finish(next: ResolvedSessionOptions): Promise<void> {
-    const { copies, store } = this.#options;
-    const { list, other } = copies.places;
-    const call = { timeoutMs: store.operationTimeoutMs };
-    copies.places.relist(list);
+    const { places } = this.#options.copies;
+    const { list, other } = places;
+    places.relist(list);
     this.#phase = { kind: 'steady' };
     this.#current = next;
     if (other !== undefined) {
-      await this.#unmark(other);
-      // What is on the nodes by the old list is swept.
-      const kept = list.nodes.filter((node) => other.nodes.includes(node));
-      const mark = Buffer.from('moved');
-      await Promise.allSettled(
-        kept.map((node) => node.set(spareKey(list.ring), mark, { ...call, exptime: 0 })),
-      );
+      await Promise.all([this.#note.drop(), this.#unmark(other)]);
+      await this.#sweepLater(list.nodes.filter((node) => other.nodes.includes(node)));
     }
     this.#drop((other?.nodes ?? []).filter((node) => !list.nodes.includes(node)));
   }
@@ -177,12 +205,24 @@ export class NodeChange {
     places.relist(list);
     this.#phase = { kind: 'steady' };
     // Nodes that were filled for the list that is not to be miss every write from now on.
-    if (other !== undefined) await this.#unmark(other);
+    if (other !== undefined) await Promise.all([this.#note.drop(), this.#unmark(other)]);
     const kept = new Set(list.nodes.map(({ id }) => id));
     this.#drop(this.#options.nodes.some(next.nodes.filter(({ id }) => !kept.has(id))));
   }
 
-  // A marker that is left would be believed when its list is used again.
+  // What is on the nodes by the old list is swept, once they say that there is something.
+  async #sweepLater(nodes: readonly MemcachedNode[]): Promise<void> {
+    const { copies, store } = this.#options;
+    const options = { timeoutMs: store.operationTimeoutMs, exptime: 0 };
+    const told = nodes.map((node) =>
+      node.set(spareKey(copies.places.ring), Buffer.from('moved'), options).catch(() => {
+        this.#unswept.add(node.id);
+      }),
+    );
+    await Promise.all(told);
+  }
+
+  // A marker that is left would be believed by whoever is started with its list. One that is away keeps it until a change to that list.
   async #unmark({ nodes, ring }: NodeList): Promise<void> {
     const call = { timeoutMs: this.#options.store.operationTimeoutMs };
     await Promise.allSettled(nodes.map((node) => node.delete(fillMarkerKey(ring), call)));
@@ -190,6 +230,7 @@ export class NodeChange {
 
   #drop(gone: readonly MemcachedNode[]): void {
     this.#options.nodes.remove(gone);
+    for (const { id } of gone) this.#unswept.delete(id);
     for (const { id } of gone) this.#options.resync.forget(id);
   }
 
@@ -218,6 +259,10 @@ export class NodeChange {
       placement: resolvePlacement('setNodes', weighted, handler, nodes.length),
     };
   }
+}
+
+function assertReached(failures: readonly { readonly node: NodeId; readonly error: unknown }[]): void {
+  if (failures.length > 0) throw storeDown(failures, 'A node of the new list cannot be reached');
 }
 
 function isSame(one: ResolvedSessionOptions, other: ResolvedSessionOptions): boolean {

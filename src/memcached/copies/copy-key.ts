@@ -22,6 +22,7 @@ const SUSPECT_PREFIX = 'stormlamp:suspect:';
 const LEASE_PREFIX = 'stormlamp:lease:';
 const REPAIRS_PREFIX = 'stormlamp:repairs:';
 const SPARE_PREFIX = 'stormlamp:spare:';
+const CHANGE_PREFIX = 'stormlamp:change:';
 
 /** Where the hint about the item `key` is. By its key: several items, as pecl-memcache's session and its lock, may have one place. */
 export function hintKey(key: string): string {
@@ -56,6 +57,11 @@ export function repairsKey(node: NodeId): string {
 /** Where a node says that it keeps copies for nodes that are away. */
 export function spareKey(ring: string): string {
   return named(SPARE_PREFIX, ring);
+}
+
+/** Where it is said that a change to the list `ring` is under way. */
+export function changeKey(ring: string): string {
+  return named(CHANGE_PREFIX, ring);
 }
 
 // A name that would make the key too long is named by its hash; `#` is in no id and no address.

@@ -16,6 +16,8 @@ const rush = (process: number): Step => ({ do: 'rush', process, session: 0 });
 const look = (process: number): Step => ({ do: 'look', process });
 const step = (process: number): Step => ({ do: 'step', process });
 const cut = (process: number, server: number): Step => ({ do: 'cut', process, server });
+const BOTH_STEP = round([step(0), step(1)]);
+const OTHER_NODE = { before: [0, 1], after: [0, 2] };
 
 /** Games that were lost before. */
 export const LOST: readonly {
@@ -273,5 +275,19 @@ export const LOST_BY_CHANCE: readonly {
       round([rush(1)]),
     ],
     orders: [0, 40],
+  },
+  {
+    because:
+      'a node that was away when it was taken out kept its mark, and was believed when it was put in again',
+    size: { servers: 3, processes: 2, sessions: 4, dies: true, change: { ...OTHER_NODE, back: true } },
+    rounds: [
+      BOTH_STEP,
+      BOTH_STEP,
+      round([step(0), step(1)], [cut(0, 0)]),
+      round([save(0), destroy(1, 1), save(1, 2), destroy(0, 3)]),
+      round([step(0), step(1)], [{ do: 'join', process: 0, server: 0 }]),
+      BOTH_STEP,
+    ],
+    orders: [0, 30],
   },
 ];

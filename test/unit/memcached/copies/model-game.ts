@@ -93,8 +93,12 @@ export interface GameSize {
    * a round: a write that was under way when both happen can be on a spare server alone.
    */
   readonly dies?: boolean;
-  /** The servers that are nodes before and after a change of nodes; all of them always when left out. */
-  readonly change?: { readonly before: readonly number[]; readonly after: readonly number[] };
+  /** The servers that are nodes before and after a change of nodes, and perhaps a change back; all of them always when left out. */
+  readonly change?: {
+    readonly before: readonly number[];
+    readonly after: readonly number[];
+    readonly back?: boolean;
+  };
 }
 
 /**

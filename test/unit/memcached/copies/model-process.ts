@@ -56,6 +56,8 @@ export interface NodeLists {
   readonly before: readonly number[];
   /** After a change; undefined where the nodes stay. */
   readonly after: readonly number[] | undefined;
+  /** Whether they are changed back after that. */
+  readonly back?: boolean;
 }
 
 const STEPS = ['prepare', 'switch', 'finish'] as const;
@@ -76,7 +78,8 @@ export class ModelProcess {
   readonly #mending: MendCopies;
   readonly #worker: ResyncWorker;
   readonly #change: NodeChange;
-  readonly #after: readonly string[] | undefined;
+  /** The list that each step is for. */
+  readonly #lists: readonly (readonly string[])[];
 
   /** @param place where sessions are, in a game whose nodes stay; in others they are where a store has them */
   constructor(
@@ -91,7 +94,9 @@ export class ModelProcess {
       indexes.flatMap((index) => servers[index]?.id ?? []);
     const store = resolveSessionOptions({ nodes: named(lists.before), operationTimeoutMs: 1_000, copies });
     this.nodes = this.#named(store.nodes);
-    this.#after = lists.after === undefined ? undefined : named(lists.after);
+    const changes =
+      lists.after === undefined ? [] : [lists.after, ...(lists.back === true ? [lists.before] : [])];
+    this.#lists = changes.flatMap((list) => STEPS.map(() => named(list)));
     this.copies = new ReplicatedCopies({
       nodes: this.nodes,
       place: lists.after === undefined ? place : sessionPlacement(store),
@@ -149,9 +154,10 @@ export class ModelProcess {
   /** Takes its next step of the change; rejects when that cannot be taken. */
   async step(): Promise<void> {
     const at = this.steps;
-    const step = STEPS[at];
-    if (step === undefined || this.#after === undefined) return;
-    await this.#change.take(this.#after, { step });
+    const step = STEPS[at % STEPS.length];
+    const list = this.#lists[at];
+    if (step === undefined || list === undefined) return;
+    await this.#change.take(list, { step });
     this.steps = Math.max(this.steps, at + 1);
   }
 
