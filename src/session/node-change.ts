@@ -5,7 +5,7 @@
 import { type CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { invalidOption, readChoice, rejectUnknownOptions } from '../common/option-reader.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { spareKey } from '../memcached/copies/copy-key.js';
 import type { NodeList } from '../memcached/copies/copy-places.js';
 import { type MissedCopy, storeDown } from '../memcached/copies/copy-report.js';
@@ -61,6 +61,8 @@ type Phase =
   | { readonly kind: 'steady' }
   | { readonly kind: 'prepare' | 'switch'; readonly next: ResolvedSessionOptions };
 
+/** So often it is tried to list a node's keys, which waits for others who do. */
+const ATTEMPTS = 6;
 const STEPS: readonly NodeChangeStep[] = ['prepare', 'switch', 'finish', 'cancel'];
 /** The phase that a step begins in; the same step again changes nothing. */
 const FROM = { prepare: 'steady', switch: 'prepare', finish: 'switch', cancel: 'prepare' } as const;
@@ -137,31 +139,43 @@ export class NodeChange {
     try {
       const seen = await deadline.race('Looking at the new nodes', looks);
       assertReached(seen.flatMap((one) => (one.ok ? [] : [{ node: one.node, error: one.error }])));
-      await this.#unmarkLeft(other, list.nodes, deadline);
+      await this.#beginAnew(other, nodes.some(added), deadline);
     } catch (error) {
       nodes.remove(added);
       throw error;
     }
-    await this.#note.keep(list.nodes, other.ring);
+    await this.#note.keep([...new Set([...list.nodes, ...other.nodes])], other.ring);
     copies.places.relist(list, other, true);
     this.#phase = { kind: 'prepare', next };
   }
 
-  // Marks that others made who take part in this change already stay: they may decide by them.
-  async #unmarkLeft(
+  // What nodes say for this list, and added ones about others, is of an earlier change. What others say who take part in this one already
+  // stays: they may decide by it. What an added node noted for them may be known to it alone, when those that decide lost what they had.
+  async #beginAnew(
     { nodes, ring }: NodeList,
-    present: readonly MemcachedNode[],
+    added: readonly MemcachedNode[],
     deadline: Deadline,
   ): Promise<void> {
-    const call = (): CallOptions => deadline.callWithin(this.#options.store.operationTimeoutMs);
-    if (await this.#note.isOn(present, ring, call())) return;
-    const key = fillMarkerKey(ring);
-    const missed: MissedCopy[] = [];
-    await onAllCopies(nodes, missed, deadline, async (node) => {
-      const mark = await node.peek(key, call());
-      if (mark !== null) await node.delete(key, { ...call(), cas: mark.cas });
-    });
-    assertReached(missed);
+    const { copies, resync, store } = this.#options;
+    const present = copies.places.list.nodes;
+    const others = [...present, ...nodes].map(({ id }) => id);
+    const call = (): CallOptions => deadline.callWithin(store.operationTimeoutMs);
+    for (let attempt = 1; ; attempt += 1) {
+      if (await this.#note.isOn(present, ring, call())) return;
+      const key = fillMarkerKey(ring);
+      const missed: MissedCopy[] = [];
+      await onAllCopies(nodes, missed, deadline, async (node) => {
+        const mark = await node.peek(key, call());
+        if (mark !== null) await node.delete(key, { ...call(), cas: mark.cas });
+        if (added.includes(node) && !(await this.#note.isOn([node], ring, call())))
+          await resync.forgetNotes(node, others, deadline);
+      });
+      // While somebody else lists its keys, as who takes the same step.
+      const isBusy = missed.some(({ error }) => isStormlampError(error, ErrorCode.MEMCACHED));
+      if (isBusy && attempt < ATTEMPTS) continue;
+      assertReached(missed);
+      return;
+    }
   }
 
   async #switch(next: ResolvedSessionOptions, deadline: Deadline): Promise<void> {

@@ -9,8 +9,10 @@ import type { NodeId } from '../../common/node-address.js';
 import { SafeEmitter } from '../../common/safe-emitter.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedObservation } from '../memcached-monitor.js';
+import type { MemcachedNode } from '../memcached-node.js';
 import type { NodeAnswer } from '../node-observation.js';
 import { assertMovable } from './assert-movable.js';
+import { forgetNotes } from './forget-notes.js';
 import { JobWaits } from './job-waits.js';
 import { LossWatch } from './loss-watch.js';
 import type { ResyncEvents } from './resync-events.js';
@@ -149,6 +151,17 @@ export class Resync extends SafeEmitter<ResyncEvents> {
       // What is under way goes on when the caller waits no more, as long as this process does.
       await deadline.race('The resync', Promise.all(open.map((job) => this.#runJob(job, reports))));
     }
+  }
+
+  /** Removes from a node that is to be one of ours what it says about items and about `others`; see {@link forgetNotes}. */
+  async forgetNotes(node: MemcachedNode, others: readonly NodeId[], deadline: Deadline): Promise<void> {
+    const { connect, operationTimeoutMs: timeoutMs } = this.#options;
+    const { signal: given } = deadline;
+    const signal = AbortSignal.any([this.#stop.signal, ...(given === undefined ? [] : [given])]);
+    await deadline.race(
+      'Looking at the new nodes',
+      forgetNotes({ node, others, connect, signal, timeoutMs }),
+    );
   }
 
   /** A node is no longer one of ours. */

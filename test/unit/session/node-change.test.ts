@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
 import { changeKey, spareKey } from '../../../src/memcached/copies/copy-key.js';
 import { fillMarkerKey } from '../../../src/memcached/copies/fill-marker.js';
 import { NodeStandings } from '../../../src/memcached/copies/node-standings.js';
@@ -16,6 +17,8 @@ function world(seed = 3) {
   const network = new Network(new Chance(seed));
   const servers = ['n0:11211', 'n1:11211', 'n2:11211'].map((id) => new ModelServer(id));
   const steps: string[] = [];
+  /** What the next ones who want to list the keys of a node are told. */
+  const refusals: (() => ErrorCode)[] = [];
   const process = () => {
     const ways = servers.map((server) => new ModelNode(server, network));
     const some = (ids: readonly { readonly id: string }[]) =>
@@ -48,6 +51,11 @@ function world(seed = 3) {
         giveUpMoves: async () => {
           steps.push(`copying ended, ${copies.places.other === undefined ? 'not written to' : 'written to'}`);
         },
+        forgetNotes: async ({ id }: { readonly id: string }) => {
+          const refused = refusals.shift();
+          if (refused !== undefined) throw new StormlampError(refused(), 'refused', { node: id });
+          steps.push(`notes of ${id} forgotten`);
+        },
         forget: (id: string) => steps.push(`${id} forgotten`),
       } as Partial<Resync> as Resync,
     });
@@ -65,7 +73,7 @@ function world(seed = 3) {
   const mark = (key: string, ...ids: readonly string[]): void => {
     for (const server of servers) if (ids.includes(server.id)) server.put(key, FILLED, 0);
   };
-  return { network, steps, process, having, mark };
+  return { network, steps, refusals, process, having, mark };
 }
 
 const OLD = ['n0:11211', 'n1:11211'];
@@ -83,7 +91,13 @@ test('a change that is called off ends the copying before it takes back what say
   };
   await take('prepare');
   await take('cancel');
-  expect(steps).toEqual(['copying ended, written to', 'unmarked', 'unmarked', 'n2:11211 forgotten']);
+  expect(steps).toEqual([
+    'notes of n2:11211 forgotten',
+    'copying ended, written to',
+    'unmarked',
+    'unmarked',
+    'n2:11211 forgotten',
+  ]);
 });
 
 test('a node that was away when a change was called off is not believed by the next one', async () => {
@@ -123,7 +137,7 @@ test('marks stay that others decide by: a process that is started meanwhile is t
   const { process, having } = world();
   const [one, late] = [process(), process()];
   await one.take('prepare');
-  expect(having(UNDER_WAY)).toEqual(OLD);
+  expect(having(UNDER_WAY)).toEqual(['n0:11211', 'n1:11211', 'n2:11211']);
   await one.take('switch');
   await late.take('prepare');
   expect(having(NEW_MARK)).toEqual(NEXT);
@@ -173,4 +187,26 @@ test('a node of the new list that does not answer could keep its mark: nothing i
   kept.link.up = false;
   await expect(take('prepare')).rejects.toMatchObject({ code: 'ERR_STORE_DOWN' });
   expect(change.underWay).toBeUndefined();
+});
+
+test('who comes while another process lists the keys of an added node waits, and need not list them when that one is done', async () => {
+  const { steps, refusals, process, mark } = world();
+  const busy = (times: number) =>
+    refusals.push(...Array.from({ length: times }, () => () => ErrorCode.MEMCACHED));
+  busy(6);
+  await expect(process().take('prepare')).rejects.toMatchObject({ code: 'ERR_STORE_DOWN' });
+  busy(2);
+  refusals.push(() => {
+    mark(UNDER_WAY, ...OLD);
+    return ErrorCode.MEMCACHED;
+  });
+  await process().take('prepare');
+  expect([steps, refusals]).toEqual([[], []]);
+});
+
+test('what an added node noted for others who take part stays, also when those that decide know nothing of the change any more', async () => {
+  const { steps, process, mark } = world();
+  mark(UNDER_WAY, 'n2:11211');
+  await process().take('prepare');
+  expect(steps).toEqual([]);
 });

@@ -290,4 +290,17 @@ export const LOST_BY_CHANCE: readonly {
     ],
     orders: [0, 30],
   },
+  {
+    because:
+      'what was noted on a node of the next list alone was taken for a note of an earlier change, when the node that decided had lost it',
+    size: { servers: 3, processes: 2, sessions: 2, dies: true, change: OTHER_NODE },
+    rounds: [
+      round([step(0)], [cut(0, 0)]),
+      round([save(0), look(0)]),
+      round([step(0)], [{ do: 'wipe', server: 0 }]),
+      round([step(1), save(0)], [{ do: 'join', process: 0, server: 0 }]),
+      round([save(0)]),
+    ],
+    orders: [0, 60],
+  },
 ];

@@ -8,6 +8,7 @@ import { takeOnNodes } from '../../../../src/memcached/copies/take-on-nodes.js';
 import type { MemcachedMonitor } from '../../../../src/memcached/memcached-monitor.js';
 import type { MemcachedItem, MemcachedNode } from '../../../../src/memcached/memcached-node.js';
 import { askNode, type NodeAnswer, nodeMarks } from '../../../../src/memcached/node-observation.js';
+import { forgetNotes } from '../../../../src/memcached/resync/forget-notes.js';
 import { MendCopies } from '../../../../src/memcached/resync/mend-copies.js';
 import type { Resync } from '../../../../src/memcached/resync/resync.js';
 import type { ResyncEvents } from '../../../../src/memcached/resync/resync-events.js';
@@ -142,7 +143,18 @@ export class ModelProcess {
       store,
       copies: this.copies,
       nodes: this.#nodesForChange() as SessionNodes,
-      resync: { move: () => this.#move(), forget: (id: string) => this.#forget(id) } as unknown as Resync,
+      resync: {
+        move: () => this.#move(),
+        forget: (id: string) => this.#forget(id),
+        forgetNotes: (node: ModelNode, others: readonly string[]) =>
+          forgetNotes({
+            node,
+            others,
+            connect: async () => node.text(),
+            signal: new AbortController().signal,
+            timeoutMs: 1_000,
+          }),
+      } as unknown as Resync,
     });
   }
 
