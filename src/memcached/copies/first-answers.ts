@@ -7,7 +7,7 @@
 import type { Deadline } from '../../common/deadline.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import { type CopyKey, hintKey, tombKey } from './copy-key.js';
-import { decodeHint } from './copy-notes.js';
+import { decodeHint, type Hint } from './copy-notes.js';
 import type { CopyPlaces } from './copy-places.js';
 import { meansMissed, meansUnreachable } from './copy-report.js';
 import { fillMarkerKey } from './fill-marker.js';
@@ -102,7 +102,7 @@ export class FirstAnswers {
       if (!look.isStillFilled(first, found.at(-1) ?? null, before)) return [];
       const silenceCounts = spares.length > 0;
       return this.#judge(first, asked, found, complete, (place) =>
-        said.some((items) => (items === UNANSWERED ? silenceCounts : speaks(items, place))),
+        said.some((items) => (items === UNANSWERED ? silenceCounts : this.#speak(items, place))),
       );
     } catch (error) {
       if (!meansUnreachable(error)) throw error;
@@ -125,9 +125,25 @@ export class FirstAnswers {
       at += beside === undefined ? 3 : 4;
       if (tomb !== null || spokenAgainst(place)) return undefined;
       // Others missed what this one took: its answer stands, and they are to get it.
-      if (hint !== null && complete && decodeHint(hint.value) !== undefined) this.#options.onDiffering(key);
+      if (hint !== null && complete && this.#isOwed(decodeHint(hint.value))) this.#options.onDiffering(key);
       return { item, node: first, beside: other };
     });
+  }
+
+  // What is no hint may be what is left of one that was taken back a moment ago.
+  #speak(items: Items, place: number): boolean {
+    const [hint, tomb] = [items[2 * place] ?? null, items[2 * place + 1] ?? null];
+    if (tomb !== null) return true;
+    if (hint === null) return false;
+    const note = decodeHint(hint.value);
+    return note === undefined || this.#isOwed(note);
+  }
+
+  // What only nodes missed that are out by now is owed to nobody.
+  #isOwed(hint: Hint | undefined): boolean {
+    const { places } = this.#options;
+    if (hint === undefined || places.other !== undefined) return hint !== undefined;
+    return [...hint.missed.keys()].some((id) => places.node(id) !== undefined);
   }
 }
 
@@ -139,10 +155,6 @@ function keysOf({ key, beside }: AskedItem): string[] {
 
 function notesOf({ key }: AskedItem): readonly string[] {
   return [hintKey(key.key), tombKey(key.key)];
-}
-
-function speaks(items: Items, place: number): boolean {
-  return (items[2 * place] ?? null) !== null || (items[2 * place + 1] ?? null) !== null;
 }
 
 function unanswered(error: unknown): typeof UNANSWERED {
