@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { startLocalCluster } from '../../dist/testing/index.js';
-import { median, outcome, round } from '../figures.mjs';
+import { median, outcome, quantile, round } from '../figures.mjs';
 import { startNutcracker } from '../nutcracker.mjs';
 import { processCpuUs } from '../process-cpu.mjs';
 
@@ -93,7 +93,7 @@ export async function startGateway(nodes, nodeArgs = []) {
 async function measure({ context: { servers, ways, isWhole }, rounds, quick, onProgress, signal, found }) {
   const results = new Map();
   const seconds = quick ? 0.5 : 1;
-  const turns = Math.ceil(rounds / 3);
+  const turns = Math.ceil((rounds * 2) / 3);
   found.rounds = turns;
   found.isWhole = isWhole;
   onProgress('warming up');
@@ -134,6 +134,7 @@ function report(results, ways, found) {
           'PHP processes': clients,
           through: way.name,
           'a second': Math.round(middle(mine, 'perSecond')),
+          'half of the rounds': spread(mine.map(({ perSecond }) => perSecond)),
           'of memcached directly': round(ratio, 2),
           'CPU µs each': way.pid === undefined ? null : round(middle(mine, 'cpuUs')),
         });
@@ -144,6 +145,10 @@ function report(results, ways, found) {
     }
     found.tables.push({ title: `PHP: ${work}`, rows });
   }
+}
+
+function spread(figures) {
+  return `${Math.round(quantile(figures, 0.25))}–${Math.round(quantile(figures, 0.75))}`;
 }
 
 /** Work per second of PHP processes on an address, and what each cost whoever stands between. */
