@@ -279,3 +279,35 @@ test('an order whose row somebody else has locked goes on standing until it is w
     await cluster.close();
   }
 });
+
+test('an order that is given the moment after the primary died stands until it is back', async () => {
+  const cluster = await openManager(5_000);
+  const [replica] = servers.replicas;
+  try {
+    const { meta, primary } = automaticRight();
+    await eventually('there is a primary', () => cluster.failover.plan('switchover').catch(() => undefined));
+    const opId = 'dead';
+    await meta.prepare(primary);
+    await meta.begin(primary, { opId, kind: 'failover', from: 'db9:3306', to: primary.id, actor: 'a test' });
+    await meta.end(primary, opId, 'done', '');
+    const { id } = await cluster.failover.pause({ ttlMs: 3_600_000, reason: 'new disks' });
+    await servers.waitForReplication();
+    await servers.primary.kill();
+    // The lease still names it.
+    const given = Promise.all([cluster.failover.acknowledge(opId, 'alice'), cluster.failover.resume(id)]);
+    given.catch(() => undefined);
+    await eventually('both stand', async () => {
+      const sql = `SELECT IS_USED_LOCK('ha1:order:acknowledge:${opId}') IS NOT NULL AND IS_USED_LOCK('ha1:order:resume:${id}') IS NOT NULL AS stand`;
+      const [row] = (await replica?.query(sql)) ?? [];
+      return Number(row?.['stand']) === 1;
+    });
+    await servers.primary.start();
+    expect(await given).toEqual([undefined, true]);
+    const row = `SELECT acknowledged_by AS who FROM ha_meta.operation WHERE op_id='${opId}'`;
+    expect(await servers.primary.query(row)).toEqual([{ who: 'alice' }]);
+    expect(await servers.primary.query(`SELECT id FROM ha_meta.pauses WHERE id='${id}'`)).toEqual([]);
+  } finally {
+    await servers.primary.start();
+    await cluster.close();
+  }
+});
