@@ -45,9 +45,9 @@ export class NodeSteps {
   }
 
   /**
-   * Takes the steps that the other processes have taken already: before the gateway serves. While sessions may be on a node that does not
-   * answer it waits until that one is given up. When the file calls the change off meanwhile, or names another list, that is taken
-   * instead; the step that comes next is taken afterwards. Errors: as `setNodes`, also of what was taken instead.
+   * Takes the steps that the other processes have taken already: before the gateway serves. While a node does not answer that may have
+   * sessions, or that is to be one of the nodes, it waits for as long as it takes to give one up. When the file calls the change off meanwhile,
+   * or names another list, that is taken instead; the step that comes next is taken afterwards. Errors: as `setNodes`, also of what was taken instead.
    */
   async catchUp(change: GatewayNodeChange | undefined): Promise<void> {
     if (change?.step !== 'prepare' && change?.step !== 'switch') return;
@@ -55,8 +55,8 @@ export class NodeSteps {
     const { nodes, ...options } = change;
     try {
       await this.#run(taking, async (signal) => {
-        await this.#store.setNodes(nodes, { ...options, step: 'prepare', signal });
-        if (change.step === 'switch') await this.#switch(nodes, options, signal);
+        await this.#patiently(nodes, { ...options, step: 'prepare' }, signal);
+        if (change.step === 'switch') await this.#patiently(nodes, options, signal);
       });
     } catch (error) {
       if (!taking.stop.signal.aborted || this.#signal.aborted) throw error;
@@ -121,14 +121,15 @@ export class NodeSteps {
     }
   }
 
-  async #switch(nodes: readonly string[], options: SetNodesOptions, signal: AbortSignal): Promise<void> {
+  async #patiently(nodes: readonly string[], options: SetNodesOptions, signal: AbortSignal): Promise<void> {
     const until = performance.now() + this.#store.options.recopyAfterMs + SLACK_MS;
     for (let told = false; ; told = true) {
       try {
         return await this.#store.setNodes(nodes, { ...options, signal });
       } catch (error) {
         if (!isStormlampError(error, ErrorCode.STORE_DOWN) || performance.now() >= until) throw error;
-        if (!told) this.#tell(`nodes: step 'switch' has to wait before this serves: ${describeError(error)}`);
+        if (!told)
+          this.#tell(`nodes: step '${options.step}' has to wait before this serves: ${describeError(error)}`);
         await pause(this.#againMs, signal);
       }
     }

@@ -50,6 +50,11 @@ test('a gateway that is started while sessions may be on a silent node waits unt
   await steps.catchUp({ nodes: AFTER, step: 'switch' });
   expect(taken.length).toBe(4);
   expect(told).toEqual([expect.stringContaining('has to wait before this serves: cache1 came back empty')]);
+  // Or it is to be one of the nodes itself.
+  const early = stepsWith(DOWN, DOWN);
+  await early.steps.catchUp({ nodes: AFTER, step: 'prepare' });
+  expect(early.taken.length).toBe(3);
+  expect(early.told).toEqual([expect.stringContaining("step 'prepare' has to wait")]);
   const refused = stepsWith(undefined, new Error('out of turn'));
   await expect(refused.steps.catchUp({ nodes: AFTER, step: 'switch' })).rejects.toThrow('out of turn');
 });
