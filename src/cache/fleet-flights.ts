@@ -10,8 +10,11 @@ import { NODE_DOWN, type SharedLevel } from './shared-level.js';
 export interface Flight {
   /** Whether nobody revoked it: what was made under it may be stored. */
   stillOurs(): Promise<boolean>;
-  /** Gives it back. Never rejects. */
-  end(): Promise<void>;
+  /**
+   * Gives it back, once; whether nobody had revoked it until then: what was stored under it may stay. True where nobody can tell.
+   * Never rejects.
+   */
+  end(): Promise<boolean>;
 }
 
 /** Whose turn it is. */
@@ -25,7 +28,7 @@ const LONGEST_PAUSE_MS = 100;
 const LONGEST_FLIGHTS = 60;
 
 /** A flight that binds nobody: the node is down. */
-const ALONE: Flight = Object.freeze({ stillOurs: async () => true, end: async () => undefined });
+const ALONE: Flight = Object.freeze({ stillOurs: async () => true, end: async () => true });
 
 /** The flights of one cache. */
 export class FleetFlights {
@@ -115,7 +118,10 @@ export class FleetFlights {
         const found = await markThere();
         return found !== NODE_DOWN && found?.value.equals(theirs.value) === true;
       },
-      end: async () => undefined,
+      end: once(async () => {
+        const found = await markThere();
+        return found === NODE_DOWN || found?.value.equals(theirs.value) === true;
+      }),
     };
   }
 
@@ -149,17 +155,25 @@ export class FleetFlights {
         const found = await this.#shared.on(place, undefined, (node, options) => node.get(key, options));
         return found !== NODE_DOWN && found?.value.equals(mark) === true;
       },
-      end: async () => {
+      end: once(async () => {
         await renewal.close();
-        await this.#shared
-          // Without versions it may be somebody else's by now, who then does not store what they make.
-          .on(place, undefined, (node, options) =>
-            node.delete(key, cas === 0n ? options : { ...options, cas }),
-          )
-          .catch(() => undefined);
-      },
+        // Without versions it may be somebody else's by now, who then does not store what they make.
+        const done = await this.#shared.on(place, undefined, (node, options) =>
+          node.delete(key, cas === 0n ? options : { ...options, cas }),
+        );
+        return done === NODE_DOWN || done === 'deleted';
+      }),
     };
   }
+}
+
+/** The end of a flight, however often it is asked for. */
+function once(end: () => Promise<boolean>): () => Promise<boolean> {
+  let ended: Promise<boolean> | undefined;
+  return () => {
+    ended ??= end().catch(() => true);
+    return ended;
+  };
 }
 
 /** A flight that nobody gets to end would hold everybody up. */

@@ -18,6 +18,7 @@ import {
   writeTagNote,
 } from './tag-note.js';
 
+const TOO_LARGE = { status: 'too-large' } as const;
 const NO_TAGS: ReadonlyMap<string, string> = new Map();
 
 /** A value, and the tags that it was stored with. */
@@ -35,7 +36,7 @@ export interface FoundValue {
 }
 
 /** What became of a store: `exists` when something else was there than it may replace, `not-found` when that was gone. */
-export type CacheStoreStatus = StoreResult['status'] | 'too-large' | 'node-down';
+export type CacheStoreResult = StoreResult | { readonly status: 'too-large' | 'node-down' };
 
 /** The values of one cache. */
 export class SharedValues {
@@ -116,7 +117,7 @@ export class SharedValues {
     generations: NotedGenerations,
     over: CacheVersion | 'anything',
     call?: CallOptions,
-  ): Promise<CacheStoreStatus> {
+  ): Promise<CacheStoreResult> {
     const { key, place } = this.#keys.value(name);
     const noteKey = this.#keys.tagsOf(name).key;
     const exptime = exptimeOf(ttlMs);
@@ -130,11 +131,12 @@ export class SharedValues {
           storeOver(over, node, key, value, { ...options, flags, exptime }),
           isTagged ? node.get(noteKey, options) : null,
         ]);
-        if (result.status !== 'stored' || !isTagged) return result.status;
+        if (result.status !== 'stored' || !isTagged) return result;
         const version = { key, noteKey, cas: result.cas, generations };
-        return await noteOrRemove(node, version, seen, { ...options, exptime });
+        const isNoted = await noteOrRemove(node, version, seen, { ...options, exptime });
+        return isNoted ? result : TOO_LARGE;
       });
-      return done === NODE_DOWN ? 'node-down' : done;
+      return done === NODE_DOWN ? { status: 'node-down' } : done;
     } catch (error) {
       if (!isStormlampError(error, ErrorCode.SESSION_TOO_LARGE)) throw error;
       return await this.#tooLarge(name, over, call);
@@ -145,10 +147,10 @@ export class SharedValues {
     name: string,
     over: CacheVersion | 'anything',
     call: CallOptions | undefined,
-  ): Promise<'too-large'> {
+  ): Promise<CacheStoreResult> {
     // What is stored there was to be replaced.
     await this.remove(name, call, over);
-    return 'too-large';
+    return TOO_LARGE;
   }
 
   /** Removes a value, or only what was seen there; false when its node is down. */
@@ -177,15 +179,15 @@ async function noteOrRemove(
   version: NotedVersion,
   seen: MemcachedItem | null,
   options: StoreOptions,
-): Promise<'stored' | 'too-large'> {
+): Promise<boolean> {
   const { key, cas } = version;
   try {
     await writeTagNote(node, version, seen, options);
-    return 'stored';
+    return true;
   } catch (error) {
     if (!isStormlampError(error, ErrorCode.SESSION_TOO_LARGE)) throw error;
     const { signal, timeoutMs } = options;
     await node.delete(key, cas === 0n ? { signal, timeoutMs } : { signal, timeoutMs, cas });
-    return 'too-large';
+    return false;
   }
 }

@@ -31,7 +31,7 @@ import {
 import { decodeCacheValue, type StoredCacheValue } from './php-cache-value.js';
 import { Refreshes } from './refreshes.js';
 import { NODE_DOWN, SharedLevel } from './shared-level.js';
-import { believedOf, type CacheStoreStatus, type FoundValue, SharedValues } from './shared-values.js';
+import { believedOf, type CacheStoreResult, type FoundValue, SharedValues } from './shared-values.js';
 import type { CacheVersion } from './store-over.js';
 import type { NotedGenerations } from './tag-note.js';
 
@@ -144,7 +144,8 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
       // Whoever makes the value at the moment must not put an older one over this.
       await this.#fleet.revoke(key);
       if (generations !== undefined) {
-        return (await this.#store(key, stored, plan, generations, 'anything', options)) === 'stored';
+        const { status } = await this.#store(key, stored, plan, generations, 'anything', options);
+        return status === 'stored';
       }
       await this.#values.remove(key, options);
       return false;
@@ -274,7 +275,14 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     const stored = markedValue(value, plan, this.#options);
     if (generations === undefined) return stored;
     try {
-      if (await flight.stillOurs()) await this.#storeMade(key, stored, plan, generations, over, version);
+      if (!(await flight.stillOurs())) return stored;
+      const done = await this.#storeMade(key, stored, plan, generations, over);
+      if (done.status === 'stored' && done.cas !== 0n && !(await flight.end())) {
+        // It was revoked just before it was stored: what was to be removed may have been so already.
+        const change: CacheChange = { keys: [key], tags: [] };
+        await this.#log.carryOut(change, () => this.#values.remove(key, undefined, done.cas));
+      } else if (done.status === 'exists' || done.status === 'not-found') this.#local.delete(key);
+      else if (version === this.#log.version) this.#keep(key, stored, plan);
     } catch (error) {
       // It took longer than the end of the cache waits, and is made nevertheless.
       if (!isStormlampError(error, ErrorCode.CLOSED)) throw error;
@@ -288,21 +296,16 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     plan: CachePlan,
     generations: NotedGenerations,
     over: Replaced,
-    begunAt: number,
-  ): Promise<void> {
+  ): Promise<CacheStoreResult> {
     if (isAbsent(stored) && plan.negativeTtlMs === 0) {
       // There may be one that was to be made anew.
       await this.#values.remove(key, undefined, over.version);
-      this.#local.delete(key);
-      return;
+      return { status: 'not-found' };
     }
-    let status = await this.#store(key, stored, plan, generations, over.version);
+    const done = await this.#store(key, stored, plan, generations, over.version);
+    if (done.status !== 'not-found' || performance.now() <= over.surelyUntil) return done;
     // What was there may have come to its end, or somebody removed it.
-    if (status === 'not-found' && performance.now() > over.surelyUntil) {
-      status = await this.#store(key, stored, plan, generations, 'nothing');
-    }
-    if (status === 'exists' || status === 'not-found') this.#local.delete(key);
-    else if (begunAt === this.#log.version) this.#keep(key, stored, plan);
+    return await this.#store(key, stored, plan, generations, 'nothing');
   }
 
   #refreshLater(key: string, make: Making, plan: CachePlan): void {
@@ -336,10 +339,10 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     generations: NotedGenerations,
     over: CacheVersion | 'anything',
     call?: CallOptions,
-  ): Promise<CacheStoreStatus> {
-    const status = await this.#values.write(key, stored, ttlOf(stored, plan), generations, over, call);
-    if (status === 'too-large') this.publish('value-too-large', { key, bytes: stored.value.length });
-    return status;
+  ): Promise<CacheStoreResult> {
+    const done = await this.#values.write(key, stored, ttlOf(stored, plan), generations, over, call);
+    if (done.status === 'too-large') this.publish('value-too-large', { key, bytes: stored.value.length });
+    return done;
   }
 
   #keep(key: string, stored: StoredCacheValue, plan: CachePlan): void {

@@ -47,10 +47,13 @@ class MarksNode {
     return await this.get(key);
   }
 
-  async delete(key: string, options: { readonly cas?: bigint } = {}): Promise<void> {
+  async delete(key: string, options: { readonly cas?: bigint } = {}): Promise<string> {
     const item = this.#living(key);
     if (options.cas === 0n) throw new Error('A version to compare with, of a server that keeps none');
-    if (options.cas === undefined || options.cas === item?.cas) this.#items.delete(key);
+    if (item === undefined) return 'not-found';
+    if (options.cas !== undefined && options.cas !== item.cas) return 'exists';
+    this.#items.delete(key);
+    return 'deleted';
   }
 
   has(key: string): boolean {
@@ -84,7 +87,7 @@ test('who takes longer than a flight keeps it, and nobody else takes it', async 
   await vi.advanceTimersByTimeAsync(20 * LIMITS.flightMs);
   expect(await flight.stillOurs()).toBe(true);
   expect(await fleetOn(node).tryTake('report', LIMITS.flightMs)).toBeUndefined();
-  await flight.end();
+  expect([await flight.end(), await flight.end()]).toEqual([true, true]);
   expect(node.has(MARK)).toBe(false);
   expect(vi.getTimerCount()).toBe(0);
 });
@@ -137,9 +140,9 @@ test('what was revoked stays so, however long it takes', async () => {
   expect(await flight.stillOurs()).toBe(false);
   expect(vi.getTimerCount()).toBe(0);
   const next = await takenOn(node);
-  await flight.end();
+  expect(await flight.end()).toBe(false);
   expect(await next.stillOurs()).toBe(true);
-  await next.end();
+  expect(await next.end()).toBe(true);
 });
 
 test('a look that fails under a new mark leaves none behind', async () => {

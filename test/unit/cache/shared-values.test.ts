@@ -4,7 +4,7 @@ import { resolveCacheOptions } from '../../../src/cache/cache-options.js';
 import { CacheTags } from '../../../src/cache/cache-tags.js';
 import { markedValue } from '../../../src/cache/marked-value.js';
 import type { SharedLevel } from '../../../src/cache/shared-level.js';
-import { type CacheStoreStatus, SharedValues } from '../../../src/cache/shared-values.js';
+import { SharedValues } from '../../../src/cache/shared-values.js';
 import type { CacheVersion } from '../../../src/cache/store-over.js';
 import type { NotedGenerations } from '../../../src/cache/tag-note.js';
 import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
@@ -53,17 +53,17 @@ function processOn(server: FakeMemcached) {
   const keys = new CacheKeys('cache.');
   const tags = new CacheTags(shared, keys);
   const values = new SharedValues(shared, keys, tags, OPTIONS.format.maxBytes);
-  const writeWith = (
+  const writeWith = async (
     value: string,
     generations: NotedGenerations,
     over: CacheVersion | 'anything' = 'anything',
-  ): Promise<CacheStoreStatus> =>
-    values.write('page', markedValue(value, PLAN, OPTIONS), MINUTE, generations, over);
+  ): Promise<string> =>
+    (await values.write('page', markedValue(value, PLAN, OPTIONS), MINUTE, generations, over)).status;
   return {
     node,
     tags,
     writeWith,
-    write: async (value: string, over?: CacheVersion | 'anything'): Promise<CacheStoreStatus> =>
+    write: async (value: string, over?: CacheVersion | 'anything'): Promise<string> =>
       await writeWith(value, (await tags.generations(PLAN.tags)) ?? {}, over),
     read: async (): Promise<(string | undefined)[]> => {
       const found = [await values.read('page', PLAN.tags), await values.read('page', [])];
