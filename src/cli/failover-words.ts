@@ -6,6 +6,7 @@ const COMMANDS: readonly (readonly [call: string, command: string])[] = [
   ['failover\\(\\{ force: true \\}\\)', `${RUN} failover --force`],
   ['failover\\(\\{ acceptLoss: true \\}\\)', `${RUN} failover --accept-loss`],
   ["failover\\(\\{ to: '([^']+)' \\}\\)", `${RUN} failover --to $2`],
+  ["failover\\(\\{ to: '([^']+)', acceptLoss: true \\}\\)", `${RUN} failover --to $2 --accept-loss`],
   ['failover\\(\\)', `${RUN} failover`],
   ['switchover\\(\\)', `${RUN} switchover`],
   ["acknowledge\\('([^']+)', name\\)", `${RUN} acknowledge $2`],

@@ -43,11 +43,14 @@ export interface SwitchoverOptions {
 
 /** How a failover is made on demand. */
 export interface ForceOptions {
-  /** The node that becomes the primary. Default: the one that has everything. */
+  /**
+   * The node that becomes the primary; it may have transactions of its own where no other one can be taken. Default: the best one that
+   * has everything, and nothing of its own.
+   */
   readonly to?: NodeId | undefined;
   /** Makes it although the primary is not objectively down, and soon after another one. Default false. */
   readonly force?: boolean | undefined;
-  /** Makes it whatever it loses. Default false. */
+  /** Makes it whatever it loses; with `to` also what other nodes have that answer. Default false. */
   readonly acceptLoss?: boolean | undefined;
   /** Gives it up while it can be undone; before there is a plan it rejects with `ERR_ABORTED`. */
   readonly signal?: AbortSignal | undefined;

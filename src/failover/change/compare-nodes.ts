@@ -2,7 +2,7 @@
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { LockSession } from '../locks/lock-session.js';
 import { type NodeSurvey, surveyNode } from '../survey/node-survey.js';
-import { isWithin } from '../survey/transaction-set.js';
+import { isWithin, NO_TRANSACTIONS, readTransactions, unionOf } from '../survey/transaction-set.js';
 
 /** Looks at a server on the session that locks it; each statement may take `timeoutMs`. */
 export function lookThrough(session: LockSession, timeoutMs: number): Promise<NodeSurvey> {
@@ -10,19 +10,21 @@ export function lookThrough(session: LockSession, timeoutMs: number): Promise<No
 }
 
 /**
- * That `candidate` has everything that each of `others` has received. Rejects with `ERR_CHANGE_REFUSED`: what was planned from was
+ * That `candidate` has everything that each of `others` has received, but for what it `mayLack`. Rejects with `ERR_CHANGE_REFUSED`: what was planned from was
  * read before anything was locked.
  */
 export async function assertComplete(
   candidate: LockSession,
   others: readonly LockSession[],
   timeoutMs: number,
+  mayLack = '',
 ): Promise<void> {
   const mine = await lookThrough(candidate, timeoutMs);
+  const spared = readTransactions(mine.version.flavor, mayLack) ?? NO_TRANSACTIONS;
   await Promise.all(
     others.map(async (other) => {
       const theirs = await lookThrough(other, timeoutMs);
-      if (isWithin(theirs.reached, mine.reached)) return;
+      if (isWithin(theirs.reached, unionOf(mine.reached, spared))) return;
       throw new StormlampError(
         ErrorCode.CHANGE_REFUSED,
         `${other.voter} has received transactions that ${candidate.voter} lacks; the change is planned anew`,

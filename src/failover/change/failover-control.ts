@@ -51,6 +51,8 @@ export interface PlanWish {
   readonly force?: boolean;
   /** Whether the node that is named is insisted on; default: when one is named. */
   readonly insists?: boolean;
+  /** Whether that node may lack what others have. Default false. */
+  readonly acceptLoss?: boolean;
   /** Gives it up. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -66,7 +68,7 @@ export class FailoverControl {
 
   /** What a failover would do now. Rejects with `ERR_CHANGE_REFUSED`, or `ERR_ABORTED`. */
   async plan(to?: NodeId, how: PlanWish = {}): Promise<FailoverPlan> {
-    const { force = false, insists = to !== undefined, signal } = how;
+    const { force = false, insists = to !== undefined, acceptLoss = false, signal } = how;
     const { control, memory, verdict, voters, seen, count, strangers, down } = this.#parts;
     await this.#until(() => this.#from() !== null || count().unasked === 0, ASKED_MS, signal);
     const from = this.#from();
@@ -86,6 +88,7 @@ export class FailoverControl {
       lastSeen,
       wanted: namedNode(to, voters, survey.nodes),
       insists,
+      acceptsLoss: acceptLoss,
       concluded: seen() !== from && !force,
       silent: survey.silent,
       strangers: strangers().flatMap(({ node, source }) => (source === from ? [node] : [])),
@@ -104,7 +107,7 @@ export class FailoverControl {
         `${doubt}. For a planned change call switchover(), which loses nothing; call failover({ force: true }) only if you know better`,
       );
     const insists = to !== undefined;
-    const plan = await this.plan(to, { force, insists, signal });
+    const plan = await this.plan(to, { force, insists, acceptLoss, signal });
     this.#checkLoss(plan, acceptLoss);
     return await this.#parts.control.make(plan, {
       again: () => this.#planAgain(plan, { acceptLoss, force, insists }),
@@ -152,9 +155,9 @@ export class FailoverControl {
   /** The same node again, unless nothing but the first plan speaks for it. */
   async #planAgain(
     { to }: FailoverPlan,
-    { acceptLoss = false, force = false, insists = false }: PlanWish & { readonly acceptLoss?: boolean } = {},
+    { acceptLoss = false, force = false, insists = false }: PlanWish = {},
   ): Promise<FailoverPlan> {
-    const plan = await this.plan(to, { force, insists });
+    const plan = await this.plan(to, { force, insists, acceptLoss });
     this.#checkLoss(plan, acceptLoss);
     return plan;
   }

@@ -164,7 +164,7 @@ export class PlanExecutor {
         await this.#assertApplied(step);
         return;
       case 'assert-complete':
-        await this.#assertComplete();
+        await this.#assertComplete(step);
         return;
       case 'assert-closed':
         await assertClosed(this.#lock?.sessions.get(step.node ?? ''), STATEMENT_MS);
@@ -294,11 +294,11 @@ export class PlanExecutor {
   }
 
   /** Positions were read before anything was locked; now they do not move any more. */
-  async #assertComplete(): Promise<void> {
+  async #assertComplete({ mayLack }: PlanStep): Promise<void> {
     const { to, steps } = this.#plan;
     const frozen = steps.filter(({ phase, node }) => phase === 'freeze' && node !== to && node !== null);
     const others = frozen.flatMap(({ node }) => this.#lock?.sessions.get(node ?? '') ?? []);
-    await assertComplete(this.#session(to), others, STATEMENT_MS);
+    await assertComplete(this.#session(to), others, STATEMENT_MS, mayLack);
   }
 
   /** Before the promotion those that could vote: who was left out, or is not held, is not made to. After it those that do. */

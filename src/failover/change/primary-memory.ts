@@ -10,6 +10,9 @@ interface Look {
   readonly at: number;
   readonly gtids: string;
   readonly flavor: LastSeen['flavor'];
+  readonly id: string;
+  readonly applied: string | undefined;
+  readonly isPartial: boolean;
   readonly semiSync: SemiSync | undefined;
   /** Since when a commit that waits now may have waited; none longer. */
   readonly waitsSince: number;
@@ -37,12 +40,15 @@ export class PrimaryMemory {
     const last = looks?.at(-1);
     if (last === undefined) return undefined;
     const before = looks?.at(-2);
-    const { flavor, gtids } = last;
+    const { flavor, gtids, id, applied, isPartial } = last;
     const now = this.#clock.now();
     const deadSince = this.#deadSince.get(node);
     return {
       flavor,
       gtids,
+      id,
+      applied,
+      isPartial,
       ...acknowledgementOf(last),
       seenAt: this.#clock.wall() - (now - last.at),
       agoMs: now - last.at,
@@ -63,12 +69,20 @@ export class PrimaryMemory {
     if (observation.ok || observation.failure !== 'refused') this.#deadSince.delete(node);
     else if (!this.#deadSince.has(node)) this.#deadSince.set(node, at);
     if (!observation.ok) return;
-    const { flavor, gtid, gtidState, semiSync } = observation.facts;
+    const { facts } = observation;
+    const { flavor, gtid, gtidState, semiSync } = facts;
     const before = this.#looks.get(node) ?? [];
     const look: Look = {
       at,
       flavor,
       gtids: gtidState ?? gtid,
+      id: facts.serverUuid ?? String(facts.serverId),
+      applied: facts.gtidApplied,
+      // Of MariaDB the log alone names everybody who ever wrote.
+      isPartial:
+        facts.channels.length > 0 ||
+        !facts.replicationVisible ||
+        (flavor === 'mariadb' && gtidState === undefined),
       semiSync,
       waitsSince: waitsSince(at, semiSync, before.at(-1)),
     };

@@ -149,9 +149,13 @@ export class MetaStore {
       const [row] = await ask(fenceStateSql(this.#cluster));
       const rights = await this.#rights(ask);
       const [owed] = await ask(owesSemiSyncSql(this.#cluster)).catch(noTable);
+      const ends = (name: string): string =>
+        `SELECT ${name} AS node FROM ha_meta.operation WHERE cluster=${text(this.#cluster)}`;
+      const ended = await ask(`${ends('from_node')} UNION ${ends('to_node')}`).catch(noTable);
       return {
         epoch: Number(known?.['epoch'] ?? 0),
         primary: known === undefined ? undefined : String(known['primary_node']),
+        primaries: ended.map(({ node }) => String(node)).filter((node) => node !== ''),
         fence: row === undefined ? undefined : readFenceState(row),
         paused: whyPausedBy(rights.pauses),
         rights,

@@ -9,6 +9,8 @@ export interface NodeStanding {
   readonly epoch: number;
   /** The primary of that epoch; undefined when none. */
   readonly primary: string | undefined;
+  /** The nodes between which the primary was ever changed, or was about to be. */
+  readonly primaries: readonly string[];
   /** How the self-fence event stands there; undefined when that cannot be read. */
   readonly fence: FenceState | undefined;
   /** Why automatic changes are forbidden now; undefined when they are not. */

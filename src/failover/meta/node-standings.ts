@@ -16,6 +16,8 @@ export interface NodeStandings {
   readonly epoch: number;
   /** The primary of that epoch; undefined before the first change. */
   readonly named: NodeId | undefined;
+  /** The nodes that are or were the primary, or were about to be; all, where nobody could be asked. */
+  readonly primaries: ReadonlySet<NodeId>;
   /** How the self-fence event stands on each node, where that could be read. */
   readonly fences: ReadonlyMap<NodeId, FenceState>;
   /** What a failover has noted on the old primaries that it has closed. */
@@ -42,6 +44,7 @@ export async function standingsOf(meta: MetaStore, voters: readonly Voter[]): Pr
     epochs: new Map(voters.map(({ id }) => [id, told.get(id)?.epoch ?? 0])),
     epoch,
     named: all.find((each) => each.epoch === epoch && each.primary !== undefined)?.primary,
+    primaries: new Set(all.length === 0 ? voters.map(({ id }) => id) : all.flatMap((each) => each.primaries)),
     fences: new Map(all.flatMap(({ node, fence }) => (fence === undefined ? [] : [[node, fence] as const]))),
     closed: new Map(
       all.flatMap(({ node, closed }) => (closed === undefined ? [] : [[node, closed] as const])),

@@ -3,9 +3,10 @@ import type { NodeId } from '../../common/node-address.js';
 import { describeApplyError } from '../../topology/apply-error.js';
 import { aheadWords } from '../survey/log-place.js';
 import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
-import { isWithin, missingOf } from '../survey/transaction-set.js';
+import { differenceOf, isWithin, missingOf, textOf } from '../survey/transaction-set.js';
 import { channelTrouble } from './channel-trouble.js';
 import type { ExcludedNode } from './failover-plan.js';
+import { neededOf, OF_DOUBT, type UnsharedByNode } from './unshared-transactions.js';
 
 /** What an operator wishes, of nodes by their id (`host:port`) or the `host:port` at which the other servers reach them. */
 export interface CandidateWishes {
@@ -23,6 +24,8 @@ export interface CandidateChoice {
   readonly to: NodeId | undefined;
   /** The others and why not. */
   readonly excluded: readonly ExcludedNode[];
+  /** What somebody may call who has looked at the transactions for which nodes are not taken. */
+  readonly ways: readonly string[];
 }
 
 /** What is chosen from. */
@@ -33,17 +36,24 @@ export interface CandidateQuestion {
   readonly wishes: CandidateWishes;
   /** Nodes that an operator has taken out. */
   readonly isolated: ReadonlySet<NodeId>;
-  /** The node that the caller insists on. */
+  /** The node that is taken, if it can be. */
   readonly wanted?: NodeId | undefined;
+  /** Whether a person has named it, and it may have transactions that nobody else has. */
+  readonly insists?: boolean | undefined;
+  /** Whether it may lack what others have. */
+  readonly acceptsLoss?: boolean | undefined;
   /** Nodes that would not fence themselves as the primary, and why. */
   readonly unguarded?: ReadonlyMap<NodeId, string> | undefined;
   /** The living primary, which the others will catch up with; undefined when what they have now is all there is. */
   readonly primary?: NodeSurvey | undefined;
+  /** What each node has alone, while there is no living primary. */
+  readonly unshared?: UnsharedByNode | undefined;
 }
 
 /** Chooses a node. */
 export function chooseCandidate(question: CandidateQuestion): CandidateChoice {
-  const { surveys, wishes, isolated, wanted, primary } = question;
+  const { surveys, wishes, isolated, wanted, insists, acceptsLoss, primary, unshared } = question;
+  const ways: string[] = [];
   const excluded: ExcludedNode[] = [];
   const fit = surveys.filter((survey) => {
     const why = unfitness(survey, surveys, wishes, isolated) ?? question.unguarded?.get(survey.node);
@@ -58,22 +68,59 @@ export function chooseCandidate(question: CandidateQuestion): CandidateChoice {
       excluded.push({ node: survey.node, why: `it has transactions that the primary lacks (${text})` });
       return false;
     }
+    if (insists === true && acceptsLoss === true && survey.node === wanted) return true;
     // What an excluded node has, too, must not be lost: its relay log may be the only copy.
-    const more = surveys.find((other) => other !== survey && !isWithin(other.reached, survey.reached));
+    const more = surveys.find(
+      (other) => other !== survey && !isWithin(neededOf(other, unshared), survey.reached),
+    );
     if (more === undefined) return true;
-    excluded.push({ node: survey.node, why: aheadWords(more, survey) });
+    excluded.push({ node: survey.node, why: moreWords(more, survey, unshared) });
+    ways.push(
+      `failover({ to: '${survey.node}', acceptLoss: true }) makes ${survey.node} the primary without what it lacks`,
+    );
+    return false;
+  });
+  const clean = complete.filter(({ node }) => unsharedWords(node, question) === undefined);
+  const able = complete.filter((survey) => {
+    const why = unsharedWords(survey.node, question);
+    if (why === undefined) return true;
+    // What nobody else has becomes everybody's: by a person's word, and where nobody else could be taken.
+    if (clean.length === 0 && insists === true && survey.node === wanted) return true;
+    excluded.push({ node: survey.node, why });
+    if (clean.length === 0)
+      ways.push(`failover({ to: '${survey.node}' }) makes ${survey.node} the primary with what only it has`);
     return false;
   });
   // Without a primary writes wait until the new one has executed what it has received.
   const owes = ({ hasUnapplied }: NodeSurvey): number => Number(primary === undefined && hasUnapplied);
-  const ranked = [...complete].sort(
+  const ranked = [...able].sort(
     (a, b) => rankOf(a, wishes) - rankOf(b, wishes) || owes(a) - owes(b) || byId(a.node, b.node),
   );
   const chosen = wanted === undefined ? ranked[0] : ranked.find(({ node }) => node === wanted);
   for (const { node } of ranked) {
-    if (node !== chosen?.node) excluded.push({ node, why: 'fit, but another one was chosen' });
+    const other = chosen === undefined ? 'asked for' : 'chosen';
+    if (node !== chosen?.node) excluded.push({ node, why: `fit, but another one was ${other}` });
   }
-  return { to: chosen?.node, excluded };
+  return { to: chosen?.node, excluded, ways: chosen === undefined ? ways : [] };
+}
+
+/** Why a node that has everything is not taken by itself: for what it has alone. */
+function unsharedWords(node: NodeId, { surveys, unshared }: CandidateQuestion): string | undefined {
+  const flavor = surveys.find((survey) => survey.node === node)?.version.flavor ?? 'mysql';
+  const { errant, doubtful } = unshared?.get(node) ?? {};
+  if (errant !== undefined && errant.size > 0)
+    return `it has transactions of its own (${textOf(flavor, errant)}), which no primary wrote`;
+  if (doubtful !== undefined && doubtful.size > 0)
+    return `only it has transactions (${textOf(flavor, doubtful)}) ${OF_DOUBT}`;
+  return undefined;
+}
+
+function moreWords(more: NodeSurvey, survey: NodeSurvey, unshared: UnsharedByNode | undefined): string {
+  const needed = neededOf(more, unshared);
+  const words = aheadWords({ ...more, reached: needed }, survey);
+  const doubtful = unshared?.get(more.node)?.doubtful;
+  const isInDoubt = doubtful !== undefined && isWithin(differenceOf(needed, doubtful), survey.reached);
+  return isInDoubt ? `${words}, ${OF_DOUBT}` : words;
 }
 
 function unfitness(

@@ -8,6 +8,7 @@ import {
   NO_TRANSACTIONS,
   readTransactions,
   type TransactionSet,
+  unionOf,
 } from '../survey/transaction-set.js';
 import { type ExpectedLoss, NO_LOSS } from './failover-plan.js';
 
@@ -17,6 +18,12 @@ export interface LastSeen {
   readonly flavor: Flavor;
   /** Its transactions, in its own notation; '' when it used no GTIDs. */
   readonly gtids: string;
+  /** What marks the transactions that it wrote: its `server_uuid`, or on MariaDB its `server_id`. */
+  readonly id?: string | undefined;
+  /** What it had got from others, in its own notation (MariaDB). */
+  readonly applied?: string | undefined;
+  /** Whether it followed another server then, or did not tell all that it had: default false. */
+  readonly isPartial?: boolean | undefined;
   /** When that was, milliseconds since 1970. */
   readonly seenAt: number;
   /** How long ago that is, milliseconds. */
@@ -92,6 +99,20 @@ export function expectedLoss(
   // What speaks against the proof is what an operator can do something about.
   const why = doubt === '' || doubt === undefined ? unseen : `${doubt}; ${unseen}`;
   return { known: false, transactions: count, gtids: text, seenAt, unseenMs, why };
+}
+
+/** `loss` when a person gives up, besides, what nodes that answer have (`givenUp`) and the new primary, which has `reached`, lacks. */
+export function withGivenUp(
+  loss: ExpectedLoss,
+  seen: LastSeen | undefined,
+  reached: TransactionSet,
+  { flavor, givenUp }: { readonly flavor: Flavor; readonly givenUp: TransactionSet },
+): ExpectedLoss {
+  if (givenUp.size === 0) return loss;
+  const had = readTransactions(flavor, seen?.gtids ?? '') ?? NO_TRANSACTIONS;
+  const { count, text } = missingOf(flavor, unionOf(had, unionOf(reached, givenUp)), reached);
+  const why = `what nodes that answer have and the new primary lacks is given up; ${loss.why}`;
+  return { ...loss, transactions: count, gtids: text, why };
 }
 
 /**

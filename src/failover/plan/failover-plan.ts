@@ -36,7 +36,7 @@ export type StepAction =
   | 'renew'
   /** Makes sure that the node has executed everything that it received: only then may its relay log go. */
   | 'assert-applied'
-  /** Makes sure that no other node that is held has more than the candidate. */
+  /** Makes sure that no other node that is held has more than the candidate, `mayLack` aside. */
   | 'assert-complete'
   /** Makes sure that the node, when it is held, still refuses writes as it did when the change was planned. */
   | 'assert-closed'
@@ -86,6 +86,8 @@ export interface PlanStep {
   readonly expect?: string | undefined;
   /** Longest time that it is repeated, milliseconds. */
   readonly timeoutMs?: number | undefined;
+  /** What other nodes may have and this one lack, in the server's notation: what no primary wrote, and what a person gives up. */
+  readonly mayLack?: string | undefined;
   /** When it fails, the node is left to the next round of repair instead of failing the plan. */
   readonly spares?: boolean | undefined;
   /**

@@ -30,6 +30,8 @@ export interface PlanContext {
   readonly epoch: number;
   /** The primary of that epoch, as its row says; undefined or absent before the first change. */
   readonly named?: NodeId | undefined;
+  /** The nodes that are or were the primary, or were about to be, as far as is remembered; absent: none. */
+  readonly primaries?: ReadonlySet<NodeId> | undefined;
   /** The epoch that each node knows. */
   readonly epochs: ReadonlyMap<NodeId, number>;
   /** How the self-fence event stands on each node, where that could be read. */

@@ -6,6 +6,7 @@ import { fencedAfterMs } from '../self-fence/fence-event.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
 import { acknowledges } from '../survey/semi-sync.js';
 import {
+  differenceOf,
   isWithin,
   NO_TRANSACTIONS,
   readTransactions,
@@ -17,7 +18,7 @@ import { channelTrouble, leftWords } from './channel-trouble.js';
 import { closeSteps } from './close-steps.js';
 import { dialectOf } from './dialect.js';
 import { eventHandover } from './event-handover.js';
-import { expectedLoss, type LastSeen } from './expected-loss.js';
+import { expectedLoss, type LastSeen, withGivenUp } from './expected-loss.js';
 import type { FailoverPlan, PlanStep } from './failover-plan.js';
 import { freezeSteps } from './freeze-steps.js';
 import {
@@ -33,8 +34,10 @@ import {
   witnessSteps,
 } from './plan-context.js';
 import { newPositionSteps } from './plan-switchover.js';
+import { primaryBefore } from './primary-before.js';
 import { refused } from './refused.js';
 import { chooseSemiSync, isOwed } from './semi-sync-choice.js';
+import { mayLackOf, neededOf, unsharedTransactions, unsharedWarnings } from './unshared-transactions.js';
 import { followersBelow, follows, keptVote, silentWords, votesAfter, withoutWords } from './votes-after.js';
 
 /** What a failover is planned from besides the nodes. */
@@ -49,6 +52,8 @@ export interface FailoverCause {
   readonly wanted?: NodeId | undefined;
   /** Whether the caller insists on it. */
   readonly insists?: boolean | undefined;
+  /** Whether that node may lack what others have that answer. */
+  readonly acceptsLoss?: boolean | undefined;
   /** Whether nobody here has seen `from` as the primary: that is only concluded from the votes. */
   readonly concluded?: boolean | undefined;
   /** Replicas of it that were only found, and are no voters. */
@@ -67,7 +72,7 @@ const DRAIN_LIMIT_MS = 300_000;
  */
 export function planFailover(context: PlanContext, cause: FailoverCause): FailoverPlan {
   const { surveys, opId, cluster, epoch, wishes, isolated } = context;
-  const { from, reason, lastSeen, wanted, silent } = cause;
+  const { from, reason, lastSeen, wanted, silent, insists, acceptsLoss } = cause;
   const replicas = [...surveys.values()].filter(
     ({ node }) => node !== from && context.sources.get(node) === from,
   );
@@ -77,8 +82,17 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
     return replicas.includes(survey) || isHalfPromoted(context, survey, known);
   });
   if (cause.concluded === true) assertNamed(context, from, group);
-  const choice = chooseCandidate({ surveys: group, wishes, isolated, wanted });
-  const { to, excluded } = choice;
+  const unshared = unsharedTransactions(group, primaryBefore(context, from, lastSeen));
+  const choice = chooseCandidate({
+    surveys: group,
+    wishes,
+    isolated,
+    wanted,
+    insists,
+    acceptsLoss,
+    unshared,
+  });
+  const { to, excluded, ways } = choice;
   const candidate = to === undefined ? undefined : surveys.get(to);
   if (to === undefined || candidate === undefined) {
     const said = new Map([...silent].map(([node, why]) => [node, `it cannot be reached (${why})`]));
@@ -86,12 +100,16 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
     const reasons = context.nodes
       .filter((node) => node !== from)
       .map((node) => `${node}: ${said.get(node) ?? `it does not replicate from ${from}`}`);
-    throw refused(`No node can become the primary in place of ${from}. ${reasons.join('; ')}`);
+    const subject = wanted === undefined ? 'No node can' : `${wanted} cannot`;
+    const remedy = ways.length === 0 ? '' : `. Look at these transactions; then ${ways.join(', and ')}`;
+    throw refused(`${subject} become the primary in place of ${from}. ${reasons.join('; ')}${remedy}`);
   }
   const below = followersBelow(context, group, candidate);
   if (cause.insists !== true) assertVotes(context, candidate, [...group, ...below], from);
   const receiving = group.filter(({ channels }) => channels.length > 0).map(({ node }) => node);
   const rest = group.filter(({ node }) => node !== to);
+  const needed = rest.map((survey) => neededOf(survey, unshared)).reduce(unionOf, NO_TRANSACTIONS);
+  const givenUp = differenceOf(needed, candidate.reached);
   const others = rest.filter((survey) => channelTrouble(survey) === undefined).map(({ node }) => node);
   const old = surveys.get(from);
   // What the new one is set to as a replica says what the old one was where nobody saw that; else only others make it wait.
@@ -117,6 +135,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
     {
       ...lockStep('assert-complete', 'assert-complete', 'assert-complete', 'no other node has more'),
       node: to,
+      mayLack: mayLackOf(candidate, unshared, givenUp),
     },
     lockStep('wait-handover', 'wait-handover', 'wait-handover', 'every lease on the old primary is over'),
     ...(old === undefined ? selfFenceSteps(context) : []),
@@ -154,12 +173,18 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
     reason,
     evidence: context.evidence,
     steps,
-    loss: expectedLoss(lastSeen, candidate.reached, {
-      compared: group.filter((survey) => isWitness(survey, lastSeen)).length,
-      silent: [...silent.keys()].filter((node) => node !== from),
-    }),
+    loss: withGivenUp(
+      expectedLoss(lastSeen, unionOf(candidate.reached, givenUp), {
+        compared: group.filter((survey) => isWitness(survey, lastSeen)).length,
+        silent: [...silent.keys()].filter((node) => node !== from),
+      }),
+      lastSeen,
+      candidate.reached,
+      { flavor: candidate.version.flavor, givenUp },
+    ),
     excluded,
     warnings: [
+      ...unsharedWarnings(group, unshared, to),
       ...[...silent]
         .filter(([node]) => node !== from)
         .map(([node, why]) => `${node} cannot be reached (${why}); what it has is not known`),

@@ -23,9 +23,11 @@ import {
   witnessSteps,
 } from './plan-context.js';
 import { obstacleOf, refuseStep } from './plan-repair.js';
+import { primaryBefore } from './primary-before.js';
 import { refused } from './refused.js';
 import { chooseSemiSync, isOwed } from './semi-sync-choice.js';
 import { statementsOf } from './statement-steps.js';
+import { mayLackOf, unsharedTransactions, unsharedWarnings } from './unshared-transactions.js';
 import { silentWords, type VotesAfter, votesAfter, withoutWords } from './votes-after.js';
 
 /** A change that was begun and not ended. */
@@ -92,12 +94,15 @@ function planWay(
   const surveys = byPlace ? wayBack(context, known, unfinished) : known;
   const wishes = { prefer, avoid: [], never: context.wishes.never };
   const fit = byPlace ? surveys.filter(({ node }) => node === from) : surveys;
+  const before = primaryBefore(context, context.named ?? from, seen, from);
+  const unshared = unsharedTransactions(surveys, before);
   const { to, excluded } = chooseCandidate({
     surveys: fit.map((survey) =>
       survey.node === from || survey.node === made ? openedOnly(survey) : survey,
     ),
     wishes,
     isolated: context.isolated,
+    unshared,
   });
   const candidate = to === undefined ? undefined : context.surveys.get(to);
   if (to === undefined || candidate === undefined) {
@@ -159,6 +164,7 @@ function planWay(
           {
             ...lockStep('assert-complete', 'assert-complete', 'assert-complete', 'no other node has more'),
             node: to,
+            mayLack: mayLackOf(candidate, unshared),
           },
         ]),
     lockStep('wait-handover', 'wait-handover', 'wait-handover', 'every lease is over'),
@@ -221,7 +227,12 @@ function planWay(
     steps,
     loss: resumeLoss(seen, candidate.reached),
     excluded,
-    warnings: [...silentWords(context), ...semiSync.warnings, ...events.warnings],
+    warnings: [
+      ...unsharedWarnings(surveys, unshared, to),
+      ...silentWords(context),
+      ...semiSync.warnings,
+      ...events.warnings,
+    ],
   };
 }
 

@@ -228,6 +228,13 @@ export function variableOf(survey: NodeSurvey, ...names: readonly string[]): str
   return undefined;
 }
 
+/** What marks the transactions that a server writes: its `server_uuid`, or on MariaDB its `server_id`. */
+export function idOf(survey: NodeSurvey | undefined): string | undefined {
+  return survey?.version.flavor === 'mysql'
+    ? survey.variables.get('server_uuid')?.toLowerCase()
+    : survey?.variables.get('server_id');
+}
+
 /** Whether a variable's text means yes. */
 export function isOn(value: string | undefined): boolean {
   return value !== undefined && !['0', 'off', 'no', 'false', ''].includes(value.toLowerCase());

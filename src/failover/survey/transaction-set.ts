@@ -83,7 +83,13 @@ export function missingOf(flavor: Flavor, wanted: TransactionSet, have: Transact
   return { count, text };
 }
 
-function textOf(flavor: Flavor, set: TransactionSet): string {
+/** The last number of `origin` in `set`; 0 when there is none. */
+export function lastNumberOf(set: TransactionSet, origin: string): bigint {
+  return set.get(origin)?.at(-1)?.[1] ?? 0n;
+}
+
+/** `set` for people, of MariaDB with the numbers of each member: `0-2-1..90`. */
+export function textOf(flavor: Flavor, set: TransactionSet): string {
   const members = [...set].map(([origin, intervals]) => {
     if (flavor === 'mariadb') {
       const [first, last] = intervals[0] ?? [0n, 0n];
@@ -92,6 +98,12 @@ function textOf(flavor: Flavor, set: TransactionSet): string {
     return `${origin}:${intervals.map(([a, b]) => (a === b ? `${a}` : `${a}-${b}`)).join(':')}`;
   });
   return members.join(',');
+}
+
+/** `set` as the server writes it; of MariaDB each member stands for all up to its last number. */
+export function notationOf(flavor: Flavor, set: TransactionSet): string {
+  if (flavor === 'mysql') return textOf(flavor, set);
+  return [...set.keys()].map((origin) => `${origin}-${lastNumberOf(set, origin)}`).join(',');
 }
 
 function sizeOf(set: TransactionSet): number {

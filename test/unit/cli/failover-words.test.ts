@@ -23,6 +23,10 @@ test.each([
     'or run `stormlamp failover failover --to db2:3306` if it shall be the primary',
   ],
   [
+    "then failover({ to: 'db2:3306', acceptLoss: true }) makes db2:3306 the primary",
+    'then `stormlamp failover failover --to db2:3306 --accept-loss` makes db2:3306 the primary',
+  ],
+  [
     'a planned switchover needs it. Use failover()',
     'a planned switchover needs it. Run `stormlamp failover failover`',
   ],

@@ -53,6 +53,12 @@ test('a replica that stops with an error between the plan and the locks is count
 test('who names the new primary insists on it, under the locks, too', async () => {
   expect(await controlOver(stuck, stuck).make({ to: 'db2' })).toMatchObject({ plan: { to: 'db2' } });
 });
+test('who names a node and accepts the loss gets it although others have more, under the locks, too', async () => {
+  const ahead = [well[0] ?? madeUp('db2'), madeUp('db3', { source, received: '0-1-105' })];
+  await expect(controlOver(ahead, ahead).make({ to: 'db2' })).rejects.toThrow(/db3 has 5 transactions/);
+  const { plan } = await controlOver(ahead, ahead).make({ to: 'db2', acceptLoss: true });
+  expect(plan).toMatchObject({ to: 'db2', loss: { transactions: 5 } });
+});
 test('a primary that a majority votes for, and that this process has not seen take over, is what is failed over from', async () => {
   const after = ['db1', 'db3'].map((node) => madeUp(node, { source: { host: 'db2', port: 3306 } }));
   expect(await controlOver(after, after, 'db2', 'db2').plan()).toMatchObject({ from: 'db2', to: 'db1' });

@@ -2,8 +2,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import { PrimaryMemory } from '../../../../src/failover/change/primary-memory.js';
 import { TopologyWatcher } from '../../../../src/health/topology-watcher.js';
-import type { ProbeFailure } from '../../../../src/topology/node-description.js';
-import { gtids, master, seeds } from '../../../spec/topology/made-up-servers.js';
+import type { ProbeFailure, ServerFacts } from '../../../../src/topology/node-description.js';
+import { channel, gtids, master, seeds } from '../../../spec/topology/made-up-servers.js';
 
 const WALL = 1_700_000_000_000;
 let now: number;
@@ -100,5 +100,27 @@ test('how commits waited is known only where the server has told all of it', () 
   expect(waitsOf({ ...told, waitsAlone: false })).toMatchObject({
     semiSync: true,
     waits: { waitsAlone: false },
+  });
+});
+
+test('who the primary is, and whether it may have got more than it wrote since, is remembered with what it had', () => {
+  const seen = (facts: Partial<ServerFacts>): unknown => {
+    const all = master('a', { gtid: '0-1-100', flavor: 'mariadb', ...facts });
+    watcher.publish('node-observed', { node: 'a', at: now, ok: true, latencyMs: 1, facts: all });
+    return memory.of('a');
+  };
+  const logged = { gtidState: '0-2-90,0-1-100', gtidApplied: '0-2-90' };
+  expect(seen(logged)).toMatchObject({
+    gtids: '0-2-90,0-1-100',
+    id: '1',
+    applied: '0-2-90',
+    isPartial: false,
+  });
+  expect(seen({ ...logged, channels: [channel('b')] })).toMatchObject({ isPartial: true });
+  expect(seen({ ...logged, replicationVisible: false })).toMatchObject({ isPartial: true });
+  expect(seen({})).toMatchObject({ isPartial: true });
+  expect(seen({ flavor: 'mysql', gtid: gtids({ a: 1 }), serverUuid: 'u' })).toMatchObject({
+    id: 'u',
+    isPartial: false,
   });
 });

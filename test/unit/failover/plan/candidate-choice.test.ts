@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { chooseCandidate } from '../../../../src/failover/plan/candidate-choice.js';
+import type { TransactionSet } from '../../../../src/failover/survey/transaction-set.js';
 import { madeUp } from '../made-up-survey.js';
 
 const source = { host: 'db1', port: 3306 };
@@ -88,5 +89,65 @@ test('beside a living primary a replica that is behind is fit, and one with tran
   expect(choice).toMatchObject({
     to: 'db2',
     excluded: [{ node: 'db3', why: expect.stringContaining('lacks') }],
+  });
+});
+
+describe('transactions that one replica has alone', () => {
+  const mine = (origin: string, last: bigint): TransactionSet => new Map([[origin, [[1n, last] as const]]]);
+  const own = mine('0-2', 90n);
+  const none: TransactionSet = new Map();
+  const surveys = [replica('db2', { executed: '0-2-90,0-1-100' }), replica('db3')];
+  const errant = new Map([['db2', { errant: own, doubtful: none }]]);
+  const doubtful = new Map([['db2', { errant: none, doubtful: own }]]);
+  const choose = (more: object) => chooseCandidate({ surveys, wishes, isolated, ...more });
+
+  test('count for nothing where no primary wrote them, whatever else is said of that replica', () => {
+    expect(choose({ unshared: errant })).toMatchObject({
+      to: 'db3',
+      excluded: [{ node: 'db2', why: expect.stringMatching(/of its own \(0-2-1\.\.90\)/) }],
+      ways: [],
+    });
+    expect(choose({ unshared: errant, wishes: { ...wishes, never: ['db2'] } }).to).toBe('db3');
+    expect(choose({ unshared: errant, isolated: new Set(['db2']) }).to).toBe('db3');
+    expect(choose({ unshared: errant, wishes: { ...wishes, prefer: ['db2'] } }).to).toBe('db3');
+    // Somebody else has everything and is clean: there is no need.
+    expect(choose({ unshared: errant, wanted: 'db2', insists: true }).to).toBeUndefined();
+  });
+  test("make a replica the primary only by a person's word, and where no other can be taken", () => {
+    const last = { unshared: errant, wishes: { ...wishes, never: ['db3'] } };
+    expect(choose(last)).toMatchObject({ to: undefined, ways: [expect.stringContaining("{ to: 'db2' }")] });
+    // Whom an earlier look has chosen is not named by a person.
+    expect(choose({ ...last, wanted: 'db2' }).to).toBeUndefined();
+    expect(choose({ ...last, wanted: 'db2', insists: true }).to).toBe('db2');
+  });
+  test('an ANALYZE TABLE on each of them: whichever a person names', () => {
+    const both = [surveys[0] ?? replica('db2'), replica('db3', { executed: '0-3-91,0-1-100' })];
+    const each = new Map([...errant, ['db3', { errant: mine('0-3', 91n), doubtful: none }]]);
+    const of = (more: object) =>
+      chooseCandidate({ surveys: both, wishes, isolated, unshared: each, ...more });
+    expect(of({})).toMatchObject({ to: undefined, ways: [expect.anything(), expect.anything()] });
+    expect(of({ wanted: 'db3', insists: true }).to).toBe('db3');
+  });
+  test('of which nobody can tell: neither they nor what others lack is decided by itself', () => {
+    const { to, excluded, ways } = choose({ unshared: doubtful });
+    expect(to).toBeUndefined();
+    expect(excluded).toMatchObject([
+      { node: 'db3', why: expect.stringMatching(/db2 has .*0-2-1\.\.90.*nobody can tell/) },
+      { node: 'db2', why: expect.stringMatching(/only it has.*nobody can tell/) },
+    ]);
+    expect(ways).toEqual([
+      expect.stringContaining("failover({ to: 'db3', acceptLoss: true })"),
+      expect.stringContaining("failover({ to: 'db2' })"),
+    ]);
+    expect(choose({ unshared: doubtful, wanted: 'db2', insists: true }).to).toBe('db2');
+    expect(choose({ unshared: doubtful, wanted: 'db3', insists: true }).to).toBeUndefined();
+    expect(choose({ unshared: doubtful, wanted: 'db3', insists: true, acceptsLoss: true }).to).toBe('db3');
+    // Of what was chosen before, nobody has accepted anything.
+    expect(choose({ unshared: doubtful, wanted: 'db3', acceptsLoss: true }).to).toBeUndefined();
+  });
+  test('who accepts the loss names a node that is fit otherwise', () => {
+    const never = { ...wishes, never: ['db3'] };
+    expect(choose({ wishes: never, wanted: 'db3', insists: true, acceptsLoss: true }).to).toBeUndefined();
+    expect(choose({ wishes: never }).ways).toEqual([]);
   });
 });

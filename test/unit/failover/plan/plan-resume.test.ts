@@ -71,6 +71,39 @@ test('a replica that takes writes is closed, and holds nothing up where it canno
   expect(steps.find(({ id }) => id === 'refuse-writes@db3')).toMatchObject({ optional: true });
 });
 
+describe('a replica with transactions of its own', () => {
+  const replica = (node: string, own = ''): NodeSurvey =>
+    madeUp(node, { source: at('db1'), variables: { gtid_binlog_state: `0-1-100${own}` } });
+  const old = madeUp('db1', { readOnly: true });
+  const stray = replica('db3', ',0-3-91');
+  const planned = (
+    more: Partial<PlanContext> = {},
+    unfinished: Parameters<typeof planResume>[1] = switchover,
+  ) => planResume(madeUpContext([old, replica('db2'), stray], more), unfinished);
+
+  test.each([
+    ['a switchover that was left is undone', switchover, {}],
+    ['… also where it is never taken', switchover, { wishes: { prefer: [], avoid: [], never: ['db3'] } }],
+    ['a primary that was started again is opened', { opId: 'restart', from: 'db1', to: 'db1' }, {}],
+    ['… also by its epoch', { opId: 'restart', from: 'db1', to: 'db1' }, { named: 'db1' }],
+  ])('%s', (_, unfinished, more) => {
+    const { to, steps, warnings } = planned(more, unfinished);
+    expect(to).toBe('db1');
+    expect(steps.find(({ action }) => action === 'assert-complete')?.mayLack).toMatch(/^0-3-\d+$/);
+    expect(warnings).toContainEqual(
+      expect.stringMatching(/^db3 has transactions \(0-3-1\.\.91\) of its own/),
+    );
+  });
+  test('that was the primary itself may have acknowledged them: nothing is decided', () => {
+    expect(() => planned({ primaries: new Set(['db1', 'db3']) })).toThrow(/db1: db3 has .*nobody can tell/);
+  });
+  test('is no matter of what it has received from the primary', () => {
+    const ahead = madeUp('db3', { source: at('db1'), executed: '0-1-100', received: '0-1-105' });
+    const { to } = planResume(madeUpContext([old, replica('db2'), ahead]), switchover);
+    expect(to).toBe('db3');
+  });
+});
+
 describe('without GTIDs', () => {
   const status = { Using_Gtid: 'No', Master_Log_File: 'b.000003', Read_Master_Log_Pos: 700 };
   const done = { Relay_Master_Log_File: 'b.000003', Exec_Master_Log_Pos: 700 };
