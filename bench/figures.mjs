@@ -22,7 +22,7 @@ export function summary({ peer, work, atOnce, rounds }) {
     atOnce,
     peer,
     cpuUs: round(median(of('cpuUs'))),
-    cpuSpread: `${round(quantile(of('cpuUs'), 0.25))}–${round(quantile(of('cpuUs'), 0.75))}`,
+    cpuSpread: spread(of('cpuUs')),
     perSecond: Math.round(median(of('perSecond'))),
     p50Us: Math.round(median(of('p50Us'))),
     p99Us: Math.round(median(of('p99Us'))),
@@ -35,6 +35,11 @@ export function summary({ peer, work, atOnce, rounds }) {
  * compared. `referenceWork` compares with another work, `scale` times as large.
  */
 export function ratio(rows, goal) {
+  const ratios = ratiosOf(rows, goal);
+  return ratios.length === 0 ? undefined : median(ratios);
+}
+
+function ratiosOf(rows, goal) {
   const { work, atOnce, peer, reference, field, base, referenceWork = work, scale = 1 } = goal;
   const byNumber = (name, of) => {
     const row = rows.find((one) => one.peer === name && one.work === of && one.atOnce === atOnce);
@@ -42,12 +47,11 @@ export function ratio(rows, goal) {
   };
   const bases = base === undefined ? undefined : byNumber(base, work);
   const others = byNumber(reference, referenceWork);
-  const ratios = [...byNumber(peer, work)].flatMap(([number, value]) => {
+  return [...byNumber(peer, work)].flatMap(([number, value]) => {
     const less = bases === undefined ? 0 : (bases.get(number) ?? Number.NaN);
     const found = (value - less) / ((others.get(number) ?? Number.NaN) - less) / scale;
     return Number.isFinite(found) ? [found] : [];
   });
-  return ratios.length === 0 ? undefined : median(ratios);
 }
 
 /**
@@ -66,9 +70,13 @@ export function judge(rows, goal) {
       : full.reference === undefined
         ? figure(rows, full, (one) => 1e6 / one.cpuUs)
         : invert(ratio(rows, { ...full, field: 'cpuUs' }));
-  const found =
-    full.reference === undefined ? figure(rows, full, (one) => one[full.field]) : ratio(rows, full);
-  return outcome(goal, found, byCpu);
+  if (full.reference === undefined)
+    return outcome(
+      goal,
+      figure(rows, full, (one) => one[full.field]),
+      byCpu,
+    );
+  return { ...outcome(goal, ratio(rows, full), byCpu), spread: spread(ratiosOf(rows, full), 2) };
 }
 
 /**
@@ -86,6 +94,12 @@ export function outcome({ text, most, least }, found, byCpu) {
     byCpu: byCpu === undefined ? null : grouped(byCpu),
     reached: found === undefined ? null : most === undefined ? found >= least : found <= most,
   };
+}
+
+/** In which range the middle half of `numbers` lies. */
+export function spread(numbers, digits = 1) {
+  if (numbers.length === 0) return null;
+  return `${round(quantile(numbers, 0.25), digits)}–${round(quantile(numbers, 0.75), digits)}`;
 }
 
 function figure(rows, { peer, work, atOnce, each }, of) {

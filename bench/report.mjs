@@ -14,6 +14,7 @@ const GOALS = [
   ['goal', 'goal'],
   ['wanted', 'wanted'],
   ['measured', 'measured'],
+  ['half of the rounds', 'spread'],
   ['by CPU', 'byCpu'],
   ['reached', 'reached'],
 ];

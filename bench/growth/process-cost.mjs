@@ -1,7 +1,7 @@
 /** What a process pays for a library before its first answer, and keeps paying in memory: each in processes of its own. */
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
-import { median, round } from '../figures.mjs';
+import { median, round, spread } from '../figures.mjs';
 
 const CHILD = join(import.meta.dirname, 'first-query.mjs');
 const KINDS = ['mysql2/promise pool', 'AWS wrapper', 'stormlamp, MySQL', 'stormlamp, MySQL and sessions'];
@@ -27,6 +27,7 @@ export async function costOfProcess({ urls, mysql, servers, rounds, onProgress, 
     rows: KINDS.map((kind) => ({
       process: kind,
       'import ms': round(middle(kind, 'importMs')),
+      'half of the rounds': spread(results.get(kind).map(({ importMs }) => importMs)),
       'first row ms': round(middle(kind, 'firstRowMs')),
       'CPU ms until then': round(middle(kind, 'cpuMs')),
       'heap MB': round(middle(kind, 'heapMb')),

@@ -2,7 +2,7 @@
 
 import { createMysqlCluster } from '../../dist/index.js';
 import { startLocalCluster } from '../../dist/testing/index.js';
-import { median, round } from '../figures.mjs';
+import { median, round, spread } from '../figures.mjs';
 
 const POINT = 'SELECT name FROM item WHERE id = ?';
 const AT_ONCE = 50;
@@ -40,6 +40,7 @@ export async function growthOfReplicas(options, next) {
       rows: [...rows.keys()].map((count) => ({
         replicas: count,
         'CPU µs per SELECT': round(middle(count, 'cpuUs')),
+        'half of the rounds': spread(rows.get(count).map(({ cpuUs }) => cpuUs)),
         'SELECTs a second': Math.round(middle(count, 'perSecond')),
         'CPU ms per second at rest': round(middle(count, 'restMs'), 2),
       })),

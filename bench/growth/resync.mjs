@@ -14,10 +14,12 @@ const GOAL = 500_000;
 const LOADS_PER_SECOND = 500;
 const NORMAL_MS = 3_000;
 const FILL_LIMIT_MS = 240_000;
+const STOP_LIMIT_MS = 10_000;
 
 /** How often the number of sessions that the goals are about is filled at the default rate: one pause of a node decides a single fill. */
 const GOAL_FILLS = 3;
-const DEFAULT_RATE = 50_000;
+/** Of `resyncItemsPerSecond`. */
+export const DEFAULT_RATE = 50_000;
 
 /** Fills for each number of sessions. */
 export async function growthOfResync({ quick, onProgress, signal, found }) {
@@ -63,7 +65,8 @@ export async function growthOfResync({ quick, onProgress, signal, found }) {
 
 const idOf = (index) => index.toString(32).padStart(26, '0');
 
-async function fill(sessions, rate, signal) {
+/** Fills a node, and what that took; `execArgv` is for the process that fills. */
+export async function fill(sessions, rate, signal, execArgv = []) {
   const megabytes = String(Math.ceil((sessions * 3) / 1024) + 64);
   const servers = await startLocalCluster({
     databases: false,
@@ -77,7 +80,7 @@ async function fill(sessions, rate, signal) {
     const [target, source] = servers.memcached;
     for (const node of [target, source]) await put(node.realPort, sessions);
     const nodes = servers.memcached.map(({ realPort }) => `127.0.0.1:${realPort}`);
-    filler = await startFiller({ nodes, resyncItemsPerSecond: rate });
+    filler = await startFiller({ nodes, resyncItemsPerSecond: rate }, execArgv);
     store = await createSessionStore({ nodes, resync: false });
     const load = async (latencies) => {
       const from = performance.now();
@@ -119,7 +122,7 @@ async function fill(sessions, rate, signal) {
       missing,
     };
   } finally {
-    filler?.stop();
+    await filler?.stop();
     await store?.close();
     await servers.close();
   }
@@ -176,8 +179,8 @@ async function inBatches(port, sessions, call) {
 }
 
 /** The process that fills, as one of many does. */
-async function startFiller(options) {
-  const child = fork(FILLER, [JSON.stringify(options)], { stdio: ['ignore', 2, 2, 'ipc'] });
+async function startFiller(options, execArgv) {
+  const child = fork(FILLER, [JSON.stringify(options)], { execArgv, stdio: ['ignore', 2, 2, 'ipc'] });
   const answer = () =>
     new Promise((done, fail) => {
       child.once('message', done);
@@ -192,6 +195,16 @@ async function startFiller(options) {
       child.send({ node });
       return Promise.race([answer(), late]);
     },
-    stop: () => child.kill('SIGKILL'),
+    // It writes its profile when it ends by itself.
+    stop: () =>
+      new Promise((done) => {
+        if (child.exitCode !== null || child.signalCode !== null) return done();
+        const late = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+        child.once('exit', () => {
+          clearTimeout(late);
+          done();
+        });
+        child.disconnect();
+      }),
   };
 }

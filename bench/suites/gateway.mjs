@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { startLocalCluster } from '../../dist/testing/index.js';
-import { median, outcome, quantile, round } from '../figures.mjs';
+import { median, outcome, round, spread } from '../figures.mjs';
 import { startNutcracker } from '../nutcracker.mjs';
 import { processCpuUs } from '../process-cpu.mjs';
 
@@ -134,7 +134,10 @@ function report(results, ways, found) {
           'PHP processes': clients,
           through: way.name,
           'a second': Math.round(middle(mine, 'perSecond')),
-          'half of the rounds': spread(mine.map(({ perSecond }) => perSecond)),
+          'half of the rounds': spread(
+            mine.map(({ perSecond }) => perSecond),
+            0,
+          ),
           'of memcached directly': round(ratio, 2),
           'CPU µs each': way.pid === undefined ? null : round(middle(mine, 'cpuUs')),
         });
@@ -145,10 +148,6 @@ function report(results, ways, found) {
     }
     found.tables.push({ title: `PHP: ${work}`, rows });
   }
-}
-
-function spread(figures) {
-  return `${Math.round(quantile(figures, 0.25))}–${Math.round(quantile(figures, 0.75))}`;
 }
 
 /** Work per second of PHP processes on an address, and what each cost whoever stands between. */

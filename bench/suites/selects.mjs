@@ -1,7 +1,19 @@
-/** The point SELECT alone: no peer does anything else, and no server has writes of others to apply. */
-import { suite as queries } from './queries.mjs';
+/**
+ * The point SELECT alone: no peer does anything else, and no server has writes of others to apply. Those that ask replicas are
+ * there with one of them, too, as the pools that ask the primary alone ask one server.
+ */
+import { peers as all, suite as queries } from './queries.mjs';
 
-export { peers } from './queries.mjs';
+const withOne = (peer) => (context) => {
+  const { mysql } = context;
+  return peer({ ...context, mysql: { ...mysql, replicas: mysql.replicas.slice(0, 1), discover: false } });
+};
+
+export const peers = {
+  ...all,
+  'mysql2 PoolCluster, one replica': withOne(all['mysql2 PoolCluster']),
+  'stormlamp, one replica': withOne(all.stormlamp),
+};
 
 export const suite = {
   ...queries,

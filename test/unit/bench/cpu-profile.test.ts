@@ -45,5 +45,6 @@ test('a profile of nothing but idle time has no shares', () => {
   expect(sharesOf({ nodes, samples: [1], timeDeltas: [5] })).toEqual({
     shares: {},
     largest: { name: 'none', share: 0 },
+    busyUs: 0,
   });
 });

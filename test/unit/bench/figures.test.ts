@@ -78,6 +78,12 @@ describe('a goal', () => {
     expect(judge(rows, { ...goal, most: 0.85 })).toMatchObject({ reached: false });
   });
 
+  test('tells how far the ratios of half of the rounds lay apart', () => {
+    const rows = [row('stormlamp', 'cpuUs', [8, 9, 10, 11, 12]), row('memjs', 'cpuUs', [10, 10, 10, 10, 10])];
+    expect(judge(rows, { ...goal, most: 1 })).toMatchObject({ measured: '1', spread: '0.9–1.1' });
+    expect(judge([], { ...goal, most: 1 })).toMatchObject({ spread: null });
+  });
+
   test('of throughput is told beside what CPU alone would allow', () => {
     const both = (peer: string, perSecond: number, cpuUs: number) => ({
       peer,
