@@ -60,7 +60,9 @@ function documented(): ReadonlyMap<string, readonly string[]> {
   const labels = new Map<string, readonly string[]>();
   for (const [, names = '', cell = ''] of page.matchAll(/^\| (`stormlamp_[^|]*)\|([^|]*)\|/gm)) {
     const [first = '', ...more] = [...names.matchAll(/`(\w+)`/g)].map(([, name = '']) => name);
-    const all = [first, ...more.map((name) => first.replace(/_(up|bytes)$/, '') + name)];
+    const whole = (name: string): string =>
+      name.startsWith('stormlamp_') ? name : first.replace(/_(up|bytes)$/, '') + name;
+    const all = [first, ...more.map(whole)];
     const named = [...cell.matchAll(/`(\w+)`/g)].map(([, label = '']) => label);
     for (const name of all) labels.set(name, named);
   }
