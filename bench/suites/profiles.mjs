@@ -22,6 +22,7 @@ const PEERS = [
   ['middleware', 'read the session', 50, ['stormlamp, two copies', 'express-session + connect-redis']],
   ['middleware', 'change the session', 50, ['stormlamp, two copies', 'express-session + connect-redis']],
   ['codec', 'encode 2 kB', 1, ['stormlamp', 'php-serialize']],
+  ['codec', 'encode 20 kB', 1, ['stormlamp', 'php-serialize']],
   ['codec', 'encode 200 kB', 1, ['stormlamp', 'php-serialize']],
   ['codec', 'decode 200 kB', 1, ['stormlamp', 'php-serialize']],
 ];
