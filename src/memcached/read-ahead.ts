@@ -3,6 +3,7 @@
  * lock that answers to others wait for (seen with 1.6.18: nobody was answered for two seconds when the reader stood still; newer
  * ones keep what is not read in memory of their own), and makes no other dump until this one is read.
  */
+import { Waiters } from '../common/waiters.js';
 
 /** Keys that wait, in bytes, above which the source waits, too: about six million sessions. */
 const MOST_BYTES = 256 * 1024 * 1024;
@@ -45,7 +46,7 @@ class WaitingLists {
   #bytes = 0;
   #over = false;
   #stopped = false;
-  #wake: (() => void)[] = [];
+  readonly #changes = new Waiters();
 
   constructor(mostBytes: number) {
     this.#mostBytes = mostBytes;
@@ -53,18 +54,18 @@ class WaitingLists {
 
   /** False when nobody wants more. */
   async put(keys: readonly string[]): Promise<boolean> {
-    while (!this.#stopped && this.#bytes > this.#mostBytes) await this.#changed();
+    while (!this.#stopped && this.#bytes > this.#mostBytes) await this.#changes.wait();
     if (this.#stopped) return false;
     if (keys.length === 0) return true;
     const list = Buffer.from(keys.join('\n'));
     this.#lists.push(list);
     this.#bytes += list.length;
-    this.#tell();
+    this.#changes.wake();
     return true;
   }
 
   async take(): Promise<readonly string[] | undefined> {
-    while (this.#first === this.#lists.length && !this.#over) await this.#changed();
+    while (this.#first === this.#lists.length && !this.#over) await this.#changes.wait();
     const list = this.#lists[this.#first];
     if (list === undefined) return undefined;
     this.#bytes -= list.length;
@@ -73,27 +74,17 @@ class WaitingLists {
       this.#lists.splice(0, this.#first);
       this.#first = 0;
     }
-    this.#tell();
+    this.#changes.wake();
     return list.toString().split('\n');
   }
 
   end(): void {
     this.#over = true;
-    this.#tell();
+    this.#changes.wake();
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#tell();
-  }
-
-  #changed(): Promise<void> {
-    return new Promise((resolve) => this.#wake.push(resolve));
-  }
-
-  #tell(): void {
-    const waiting = this.#wake;
-    this.#wake = [];
-    for (const wake of waiting) wake();
+    this.#changes.wake();
   }
 }

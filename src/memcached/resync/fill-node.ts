@@ -10,6 +10,7 @@ import { randomUUID } from 'node:crypto';
 import { pause } from '../../common/backoff.js';
 import type { NodeId } from '../../common/node-address.js';
 import { allowManyListeners } from '../../common/shared-signal.js';
+import { Waiters } from '../../common/waiters.js';
 import { OWN_PREFIX, TOMB_PREFIX, tombKey } from '../copies/copy-key.js';
 import { exptimeOfRemaining, serverClockOffsetMs } from '../exptime.js';
 import {
@@ -329,36 +330,26 @@ function freshOf(
 class Batches {
   readonly #ready: (readonly string[])[] = [];
   #ended = false;
-  #wake: (() => void)[] = [];
+  readonly #changes = new Waiters();
 
   async put(batch: readonly string[]): Promise<void> {
-    while (!this.#ended && this.#ready.length >= IN_FLIGHT * 2) await this.#changed();
+    while (!this.#ended && this.#ready.length >= IN_FLIGHT * 2) await this.#changes.wait();
     this.#ready.push(batch);
-    this.#tell();
+    this.#changes.wake();
   }
 
   async take(): Promise<readonly string[] | undefined> {
     while (this.#ready.length === 0) {
       if (this.#ended) return undefined;
-      await this.#changed();
+      await this.#changes.wait();
     }
     const batch = this.#ready.shift();
-    this.#tell();
+    this.#changes.wake();
     return batch;
   }
 
   end(): void {
     this.#ended = true;
-    this.#tell();
-  }
-
-  #changed(): Promise<void> {
-    return new Promise((resolve) => this.#wake.push(resolve));
-  }
-
-  #tell(): void {
-    const waiting = this.#wake;
-    this.#wake = [];
-    for (const wake of waiting) wake();
+    this.#changes.wake();
   }
 }

@@ -4,6 +4,7 @@
  */
 import { pause } from '../../common/backoff.js';
 import { type Clock, systemClock } from '../../common/clock.js';
+import { Waiters } from '../../common/waiters.js';
 
 /** A batch that takes longer than this, and several times as long as the fastest one, is late, in milliseconds. */
 const LATE_MS = 200;
@@ -22,7 +23,7 @@ export class FillPace {
   #running = 0;
   #restUntil = Number.NEGATIVE_INFINITY;
   #fastestMs = Number.POSITIVE_INFINITY;
-  #waiting: (() => void)[] = [];
+  readonly #changes = new Waiters();
 
   /** @param most batches that may be under way when everything is well; at first it is one */
   constructor(most: number, clock: Clock = systemClock) {
@@ -42,7 +43,7 @@ export class FillPace {
 
   /** Runs one batch when its turn has come. */
   async run(batch: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    while (this.#running >= this.limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    while (this.#running >= this.limit) await this.#changes.wait();
     this.#running += 1;
     try {
       while (this.restMs > 0 && !signal.aborted) await pause(this.restMs, signal);
@@ -52,9 +53,7 @@ export class FillPace {
       this.took(this.#clock.now() - started);
     } finally {
       this.#running -= 1;
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      for (const wake of waiting) wake();
+      this.#changes.wake();
     }
   }
 
