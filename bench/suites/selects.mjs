@@ -19,7 +19,7 @@ export const suite = {
   ...queries,
   name: 'selects',
   title: 'Nothing but point SELECTs',
-  rounds: 7,
+  rounds: 15,
   works: () => [{ name: 'point SELECT, query', ms: 600, warmMs: 1000, atOnce: [50] }],
   goals: [],
 };

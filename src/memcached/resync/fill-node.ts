@@ -53,7 +53,8 @@ export interface FillOptions {
   readonly onBatch: (copied: number, skipped: number) => void;
 }
 
-const BATCH = 400;
+/** Items asked for at once. Who loads a session meanwhile waits for what is under way: with 400 items of 2 kB its p99 was a quarter higher, and no fill was faster. */
+const BATCH = 100;
 /** Batches under way at once. */
 const IN_FLIGHT = 3;
 /** PHP removes a replica's copy after it let go of the lock. */
