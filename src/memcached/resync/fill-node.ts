@@ -53,7 +53,7 @@ export interface FillOptions {
   readonly onBatch: (copied: number, skipped: number) => void;
 }
 
-/** Items asked for at once. Who loads a session meanwhile waits for what is under way: with 400 items of 2 kB its p99 was a quarter higher, and no fill was faster. */
+/** Items asked for at once, 200 kB of sessions of 2 kB: with 400 nothing was copied faster. */
 const BATCH = 100;
 /** Batches under way at once. */
 const IN_FLIGHT = 3;
