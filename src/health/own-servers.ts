@@ -3,7 +3,12 @@
  * server: a unix socket, 127.0.0.1, a name that is resolved locally. And what that one reaches this one may not.
  */
 import type { NodeId } from '../common/node-address.js';
-import { type Observation, provesLife, type ServerFacts } from '../topology/node-description.js';
+import {
+  type NodeDescription,
+  type Observation,
+  provesLife,
+  type ServerFacts,
+} from '../topology/node-description.js';
 
 /** How a look of another process goes with those of this one. */
 export type Agreement =
@@ -18,13 +23,13 @@ export type Agreement =
 
 /** Remembers what this process saw itself. */
 export class OwnServers {
-  readonly #own = new Map<NodeId, string>();
+  readonly #own = new Map<NodeId, ServerFacts>();
   readonly #others = new Map<NodeId, string>();
   readonly #unreached = new Set<NodeId>();
 
   /** Notes what this process saw. */
   note(observation: Observation): void {
-    if (observation.ok) this.#own.set(observation.node, nameOf(observation.facts));
+    if (observation.ok) this.#own.set(observation.node, observation.facts);
     if (observation.ok || provesLife(observation.failure)) this.#unreached.delete(observation.node);
     else this.#unreached.add(observation.node);
   }
@@ -34,13 +39,20 @@ export class OwnServers {
     return this.#unreached.has(node);
   }
 
+  /** The node with what this process read from it last, whatever others say of it since; `new` where it has read nothing yet. */
+  asSeenHere(node: NodeDescription): NodeDescription {
+    const facts = this.#own.get(node.id);
+    if (node.state === 'up') return facts === undefined ? { ...node, state: 'new' } : { ...node, facts };
+    return node.state === 'down' ? { ...node, lastFacts: facts } : node;
+  }
+
   /** Compares what another process saw. */
   compare(observation: Observation): Agreement {
     if (this.#unreached.has(observation.node)) return 'unreached';
     const own = this.#own.get(observation.node);
     if (!observation.ok || own === undefined) return 'same';
     const other = nameOf(observation.facts);
-    if (other === own) {
+    if (other === nameOf(own)) {
       this.#others.delete(observation.node);
       return 'same';
     }

@@ -115,6 +115,12 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
     return this.#topology;
   }
 
+  /** The nodes with what this process itself read from them last: what others publish may name any server. */
+  get seenHere(): readonly NodeDescription[] {
+    const { nodes } = this.#topology;
+    return this.#shared === undefined ? nodes : nodes.map((node) => this.#servers.asSeenHere(node));
+  }
+
   /** Begins to look at all nodes, at once. */
   start(): void {
     if (this.#state !== 'idle') return;

@@ -298,7 +298,7 @@ export class ClusterCore implements ConnectionHost {
     const { discovery, origins, nodes } = this.options;
     if (discovery === undefined) return undefined;
     return new NodeDiscovery(discovery, origins ?? nodes, {
-      topology: () => this.topology,
+      watcher: this.watcher,
       configOf: (id) => this.configOf(id),
       probe: (config) => this.#createProbe(config),
       add: (config, deadline) => this.#add(config, deadline),

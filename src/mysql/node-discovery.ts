@@ -3,17 +3,18 @@ import { isIP } from 'node:net';
 import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import type { HealthProbe } from '../health/health-probe.js';
+import type { TopologyWatcher } from '../health/topology-watcher.js';
+import type { NodeDescription } from '../topology/node-description.js';
 import { knownFacts } from '../topology/replication-graph.js';
-import { identityOf, peerAddress, unknownPeers } from '../topology/server-peers.js';
-import type { TopologyDescription } from '../topology/topology-description.js';
+import { identityOf, peerAddress, type UnknownPeer, unknownPeers } from '../topology/server-peers.js';
 import type { MysqlNodeConfig } from './connection-options.js';
 import type { ResolvedDiscovery } from './discovery-options.js';
 import { expandNode, nodesAt, placedAt } from './expand-nodes.js';
 
 /** What discovery needs of the cluster. */
 export interface DiscoveryPorts {
-  /** The present picture. */
-  topology(): TopologyDescription;
+  /** Has the present picture, and what of it this process saw itself. */
+  readonly watcher: Pick<TopologyWatcher, 'topology' | 'seenHere' | 'refresh'>;
   /** The configuration of a known node. */
   configOf(node: NodeId): MysqlNodeConfig;
   /** Looks once at a server that may become a node. */
@@ -34,6 +35,9 @@ const PROBE_MS = 2_000;
 /** A server that did not answer is asked again after this time, in milliseconds. */
 const RETRY_MS = 10_000;
 
+/** A node that names a server by what others say of it alone is looked at again after this time, in milliseconds. */
+const DOUBT_MS = 1_000;
+
 /** A map that failed for an address is asked again after this time, in milliseconds. */
 const MAP_RETRY_MS = 1_000;
 
@@ -52,6 +56,8 @@ export class NodeDiscovery {
   readonly #settled = new Map<NodeId, number>();
   /** Addresses for which the map of the user failed, and when it is asked again. */
   readonly #untranslated = new Map<string, number>();
+  /** Nodes that others said to name what they do not name here, and when they are looked at again. */
+  readonly #doubted = new Map<NodeId, number>();
   readonly #found = new Set<NodeId>();
   readonly #told = new Map<NodeId, string>();
   /** What the names of nodes that have one address stood for last. */
@@ -91,7 +97,7 @@ export class NodeDiscovery {
 
   /** Whether {@link NodeDiscovery.look} would have something to do. */
   get hasWork(): boolean {
-    return this.#alias() !== undefined || this.#candidates().length > 0;
+    return this.#alias() !== undefined || this.#candidates().length > 0 || this.#doubtful().length > 0;
   }
 
   /** Stops. */
@@ -101,16 +107,42 @@ export class NodeDiscovery {
   }
 
   #candidates(): readonly MysqlNodeConfig[] {
-    const { nodes } = this.#ports.topology();
+    return this.#named().seen.map((peer) => {
+      const origin = this.#ports.configOf(peer.namedBy);
+      const found = placedAt(origin, peer);
+      return { ...found, seed: Object.freeze({ ...found.seed, configuredRole: 'any' as const }) };
+    });
+  }
+
+  /** Nodes that are to be looked at from here, since they name unknown servers by what others say of them alone. */
+  #doubtful(): readonly NodeId[] {
+    const now = performance.now();
+    return [...new Set(this.#named().told.map(({ namedBy }) => namedBy))].filter(
+      (node) => now >= (this.#doubted.get(node) ?? 0),
+    );
+  }
+
+  /**
+   * The unknown servers that nodes name: `seen` by this process, and `told` by another one alone. Who can write where processes
+   * share what they see must not have all of them log in wherever he likes.
+   */
+  #named(): { readonly seen: readonly UnknownPeer[]; readonly told: readonly UnknownPeer[] } {
+    const { topology, seenHere } = this.#ports.watcher;
+    const named = this.#unknown(topology.nodes);
+    if (named.length === 0 || seenHere === topology.nodes) return { seen: named, told: [] };
+    const here = new Set(this.#unknown(seenHere).map(peerAddress));
+    return {
+      seen: named.filter((peer) => here.has(peerAddress(peer))),
+      told: named.filter((peer) => !here.has(peerAddress(peer))),
+    };
+  }
+
+  #unknown(nodes: readonly NodeDescription[]): readonly UnknownPeer[] {
     if (nodes.length >= NODES_LIMIT) return [];
     const now = performance.now();
-    return unknownPeers(nodes, (address) => this.#translate(address))
-      .filter((peer) => now >= (this.#settled.get(peerAddress(peer)) ?? 0))
-      .map((peer) => {
-        const origin = this.#ports.configOf(peer.namedBy);
-        const found = placedAt(origin, peer);
-        return { ...found, seed: Object.freeze({ ...found.seed, configuredRole: 'any' as const }) };
-      });
+    return unknownPeers(nodes, (address) => this.#translate(address)).filter(
+      (peer) => now >= (this.#settled.get(peerAddress(peer)) ?? 0),
+    );
   }
 
   /** Where this process reaches `address`; undefined, which is told, while the user's map does not say. */
@@ -131,7 +163,7 @@ export class NodeDiscovery {
   /** A found node that is a configured one under another name: that one was down when this one was found. */
   #alias(): NodeId | undefined {
     if (this.#found.size === 0) return undefined;
-    const { nodes } = this.#ports.topology();
+    const nodes = this.#ports.watcher.seenHere;
     const identities = new Map<string, NodeId>();
     for (const node of nodes) {
       const facts = knownFacts(node);
@@ -150,6 +182,9 @@ export class NodeDiscovery {
       this.#settled.set(alias, Number.POSITIVE_INFINITY);
       this.#ports.remove(alias);
     }
+    const doubtful = this.#doubtful();
+    for (const node of doubtful) this.#doubted.set(node, performance.now() + DOUBT_MS);
+    await Promise.all(doubtful.map((node) => this.#ports.watcher.refresh(node)));
     const added = await Promise.all(this.#candidates().map((config) => this.#consider(config)));
     return added.filter((wasAdded) => wasAdded).length;
   }
@@ -192,7 +227,7 @@ export class NodeDiscovery {
   }
 
   #isNode(id: NodeId): boolean {
-    return this.#ports.topology().nodes.some((node) => node.id === id);
+    return this.#ports.watcher.topology.nodes.some((node) => node.id === id);
   }
 
   /** Tells when the name of a node has come to stand for another address: open connections still lead to the old one. */
@@ -216,7 +251,7 @@ export class NodeDiscovery {
       const deadline = Deadline.of({ timeoutMs: PROBE_MS, signal });
       const facts = await deadline.race(`A look at ${id}`, probe.probe({ timeoutMs: PROBE_MS, signal }));
       const identity = identityOf(facts);
-      const isKnown = this.#ports.topology().nodes.some((node) => {
+      const isKnown = this.#ports.watcher.seenHere.some((node) => {
         const known = knownFacts(node);
         return node.id === id || (known !== undefined && identityOf(known) === identity);
       });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { OwnServers } from '../../../src/health/own-servers.js';
-import type { Observation } from '../../../src/topology/node-description.js';
-import { observationOf, slave } from '../../spec/topology/made-up-servers.js';
+import { initialTopology, observe } from '../../../src/topology/describe-topology.js';
+import type { NodeDescription, Observation } from '../../../src/topology/node-description.js';
+import { observationOf, seeds, slave } from '../../spec/topology/made-up-servers.js';
 
 const look = (serverId: number, ownName = 'web1:3306'): Observation =>
   observationOf('b', { ...slave('b', 'a'), serverId, ownName }, 0);
@@ -45,4 +46,17 @@ describe('what another process saw under an address', () => {
     servers.note(look(2));
     expect(servers.compare(look(3))).toBe('other');
   });
+});
+
+test('a node is as this process saw it last, whatever others say of it since', () => {
+  const servers = new OwnServers();
+  const own = slave('b', 'a');
+  const told = slave('b', 'a', {}, { peers: [{ host: '203.0.113.9', port: 3306, serverId: 9 }] });
+  const up = observe(initialTopology(seeds({ b: 'replica' })), observationOf('b', told, 0));
+  const down = observe(up, observationOf('b', 'refused', 1));
+  const [[nodeUp], [nodeDown]] = [up.nodes, down.nodes] as [NodeDescription[], NodeDescription[]];
+  expect(servers.asSeenHere(nodeUp as NodeDescription).state).toBe('new');
+  servers.note(observationOf('b', own, 0));
+  expect(servers.asSeenHere(nodeUp as NodeDescription)).toMatchObject({ state: 'up', facts: own });
+  expect(servers.asSeenHere(nodeDown as NodeDescription)).toMatchObject({ state: 'down', lastFacts: own });
 });
