@@ -101,8 +101,10 @@ function withSharedMonitor<O extends ClusterOptions<AnySessionOptions>>(
 ): O {
   const { mysql } = options;
   if (mysql?.monitor?.share !== true || store?.kind !== 'memcached') return options;
-  const memcached = store.options.nodes.map(({ address }) => nodeIdOf(address));
-  return { ...options, mysql: { ...mysql, monitor: { ...mysql.monitor, share: { memcached } } } };
+  const { nodes, credentials, tls } = store.options;
+  // Where they may be read by nobody else, what is shared may not be either, and a node that wants a login takes nothing without.
+  const share = { memcached: nodes.map(({ address }) => nodeIdOf(address)), ...credentials, tls };
+  return { ...options, mysql: { ...mysql, monitor: { ...mysql.monitor, share } } };
 }
 
 function words(text: string | undefined): readonly string[] {

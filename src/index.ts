@@ -180,7 +180,6 @@ export type { ConsideredNode, RouteExplanation } from './mysql/explain.js';
 export type { HeartbeatOptions } from './mysql/heartbeat-table.js';
 export { createHostResolver, type HostResolver, type ServiceTarget } from './mysql/host-resolver.js';
 export type { LocalFileSource } from './mysql/local-file.js';
-export type { ShareOptions } from './mysql/memcached-board.js';
 export type {
   LagMeter,
   LagMeterContext,
@@ -200,6 +199,7 @@ export type { ReadOptions } from './mysql/read-options.js';
 export type { ReplicaFitness, ReplicaFitnessChange } from './mysql/replica-fitness.js';
 export type { Consistency, MysqlScope, ScopeView } from './mysql/scope.js';
 export type { KillFailure, RouteEvent } from './mysql/session-ports.js';
+export type { ShareOptions } from './mysql/share-options.js';
 export type {
   StatementCallback,
   StatementLimits,

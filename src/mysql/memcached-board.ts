@@ -5,12 +5,7 @@ import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { ObservationBoard } from '../health/observation-board.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
 import { createMemcachedNode } from '../memcached/memjs-node.js';
-
-/** Where processes share what they see of the database nodes. */
-export interface ShareOptions {
-  /** memcached nodes as `host:port`, tried in this order; the same for all processes. */
-  readonly memcached: readonly string[];
-}
+import type { ShareOptions } from './share-options.js';
 
 /** The right to look ends by itself after so many seconds; memcached counts whole ones. */
 const LEASE_S = 3;
@@ -18,20 +13,26 @@ const LEASE_S = 3;
 const LOOKS_S = 30;
 /** Limit of one call, in milliseconds. */
 const TIMEOUT_MS = 500;
+/** Larger items are neither written nor taken, in bytes: whoever can write there could fill the memory of every process. */
+const ITEM_BYTES = 1_048_576;
 
 /**
  * Makes the board of all processes that watch the nodes `ids`, and measure lag the same `way`, with the same memcached nodes.
  * Nothing is connected yet.
  */
 export function createMemcachedBoard(
-  options: ShareOptions,
+  { memcached, username, password, tls = false }: ShareOptions,
   ids: readonly string[],
   way: string,
 ): ObservationBoard {
-  const nodes = options.memcached.map((node, index) =>
+  const login = username === undefined || password === undefined ? {} : { username, password };
+  const nodes = memcached.map((node, index) =>
     createMemcachedNode({
       address: parseNodeAddress(`mysql.monitor.share.memcached[${index}]`, node, 11_211),
       timeoutMs: TIMEOUT_MS,
+      maxItemBytes: ITEM_BYTES,
+      ...login,
+      tls,
     }),
   );
   const site = createHash('sha256')

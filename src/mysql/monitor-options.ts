@@ -4,14 +4,12 @@ import {
   LONGEST_TIMER_MS,
   readChoice,
   readNumber,
-  readStrings,
   rejectUnknownOptions,
 } from '../common/option-reader.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { LagRule } from '../topology/measured-lag.js';
 import type { CredentialsSource, MysqlCredentials } from './connection-settings.js';
 import { type HeartbeatOptions, type ResolvedHeartbeat, resolveHeartbeat } from './heartbeat-table.js';
-import type { ShareOptions } from './memcached-board.js';
+import { readShare, type ShareOptions } from './share-options.js';
 
 /** What a {@link LagMeter} gets to measure with. */
 export interface LagMeterContext {
@@ -70,7 +68,8 @@ export interface MonitorOptions {
   readonly lagSource?: LagSource | undefined;
   /**
    * Whether one of all processes looks at the nodes, and the others read what it saw. `true` takes the memcached nodes of
-   * `sessions` (in `createCluster`, and in a configuration file); else name them. What others read is up to two intervals older.
+   * `sessions`, with their login and TLS (in `createCluster`, and in a configuration file); else name them. What others read is
+   * up to two intervals older.
    *
    * @defaultValue false
    */
@@ -150,19 +149,4 @@ export function lagRuleOf(source: ResolvedLagSource): LagRule {
 export function nameOfLagSource(source: ResolvedLagSource): string {
   if (typeof source === 'string') return source;
   return typeof source === 'function' ? 'function' : `heartbeat ${source.table}`;
-}
-
-function readShare(path: string, share: boolean | ShareOptions | undefined): ShareOptions | undefined {
-  if (share === undefined || share === false) return undefined;
-  if (share === true) {
-    throw new StormlampError(
-      ErrorCode.INVALID_OPTION,
-      `\`${path}: true\` takes the memcached nodes of \`sessions\`, and there are none; name them: { memcached: ['host:11211'] }`,
-    );
-  }
-  rejectUnknownOptions(path, share, ['memcached']);
-  const memcached = readStrings(`${path}.memcached`, share.memcached, []);
-  if (memcached.length === 0)
-    throw invalidOption(`${path}.memcached`, 'an array of memcached nodes', memcached);
-  return { memcached };
 }

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkSessions } from '../../src/cli/doctor/check-sessions.js';
 import { Deadline } from '../../src/common/deadline.js';
 import { watchMemcachedPair } from '../../src/failover/resources/memcached-pair.js';
+import { createMemcachedBoard } from '../../src/mysql/memcached-board.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import type { SessionStore } from '../../src/session/session-store.js';
 import { eventually } from '../integration/eventually.js';
@@ -124,6 +125,25 @@ test('a pair is watched with a login, and one that is refused is told at the sta
     });
   await using pair = await watchMemcachedPair({ nodes, timeoutMs: 5_000, ...USER });
   expect(pair.trusted).toEqual(nodes);
+});
+
+test('what processes see of the databases is shared by those that log in', async () => {
+  const memcached = [nameOf(await startNode())];
+  const boardOf = (login: object) => createMemcachedBoard({ memcached, ...login }, ['db1:3306'], 'auto');
+  const [first, second] = [boardOf(USER), boardOf(USER)];
+  await eventually('one leads', () => first.lead().catch(() => false));
+  await first.publish('what it saw');
+  await eventually(
+    'the other one reads it',
+    async () => (await second.read().catch(() => undefined)) === 'what it saw',
+  );
+  for (const wrong of [{}, { ...USER, password: 'wrong' }]) {
+    const stranger = boardOf(wrong);
+    await expect(stranger.publish('what it says')).rejects.toMatchObject({ code: 'ERR_NODE_UNREACHABLE' });
+    await stranger.close().catch(() => undefined);
+  }
+  expect(await second.read()).toBe('what it saw');
+  for (const board of [first, second]) await board.close();
 });
 
 test('what is no session keeps its end, of which the nodes cannot be asked: it stays where it is', async () => {

@@ -5,7 +5,10 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { createTieredCache } from '../../src/cache/create-tiered-cache.js';
 import { ErrorCode } from '../../src/common/stormlamp-error.js';
 import { startSessionGateway } from '../../src/gateway/start-session-gateway.js';
+import type { ObservationBoard } from '../../src/health/observation-board.js';
+import { createMemcachedNode } from '../../src/memcached/memjs-node.js';
 import { TextConnection } from '../../src/memcached/text-connection.js';
+import { createMemcachedBoard } from '../../src/mysql/memcached-board.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import { eventually } from './eventually.js';
 import { MemcachedServers, type TestMemcached } from './memcached-servers.js';
@@ -70,6 +73,41 @@ test('a cache over TLS', async () => {
   expect(await cache.set('user', { name: 'ada' })).toBe(true);
   expect(await cache.get('user')).toEqual({ name: 'ada' });
   expect(() => createTieredCache({ nodes, tls: 'yes' as never })).toThrow(/`cache\.tls`/);
+});
+
+test('what processes see of the databases is shared over TLS, too', async () => {
+  const memcached = (await overTls()).map(nameOf);
+  const tls = { ca: TEST_CERTIFICATE, servername: 'localhost' };
+  const boardOf = (how: object): ObservationBoard =>
+    createMemcachedBoard({ memcached, ...how }, ['db1:3306'], 'auto');
+  const boards = { first: boardOf({ tls }), second: boardOf({ tls }), doubting: boardOf({ tls: true }) };
+  const { first, second, doubting } = boards;
+  await eventually('one leads', () => first.lead().catch(() => false));
+  await first.publish('what it saw');
+  await eventually('the other one reads it', async () => {
+    const text = await second.read().catch(() => undefined);
+    return text === 'what it saw';
+  });
+  expect(await second.lead()).toBe(false);
+  await expect(doubting.read()).rejects.toMatchObject({ code: ErrorCode.NODE_UNREACHABLE });
+  for (const board of Object.values(boards)) await board.close().catch(() => undefined);
+});
+
+test('an item that somebody else left where looks are shared is not taken into memory whatever its size', async () => {
+  const node = await servers.start(['-I', '8m']);
+  const [host, port] = [node.host, node.port];
+  const large = createMemcachedNode({ address: { host, port }, maxItemBytes: 8_388_608 });
+  await using wire = await TextConnection.open({ address: { host, port }, timeoutMs: 5_000 });
+  const board = createMemcachedBoard({ memcached: [nameOf(node)] }, ['db1:3306'], 'auto');
+  await eventually('it reads', () => board.read().then(() => true));
+  await board.publish('what it saw');
+  for await (const keys of wire.metadumpKeys())
+    for (const key of keys) await large.set(key, Buffer.alloc(4_194_304, 'x'), { exptime: 0 });
+  await expect(board.read()).rejects.toMatchObject({ code: ErrorCode.NODE_UNREACHABLE });
+  await board.publish('what it saw next');
+  expect(await board.read()).toBe('what it saw next');
+  large.destroy();
+  await board.close();
 });
 
 test('TLS that only one side speaks, and a certificate that does not fit, are named with what to do', async () => {

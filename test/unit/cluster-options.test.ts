@@ -52,7 +52,7 @@ function boardOf(sessions: object, share: unknown = true): unknown {
 test('processes share what they see on the nodes that the sessions are on, whoever names them', () => {
   const nodes = ['cache1', 'cache2:11212', '[::1]:11213', '/run/memcached.sock'];
   const memcached = ['cache1:11211', ...nodes.slice(1)];
-  expect(boardOf({ nodes })).toEqual({ intervalMs: 300, share: { memcached } });
+  expect(boardOf({ nodes })).toEqual({ intervalMs: 300, share: { memcached, tls: false } });
   const folder = mkdtempSync(join(tmpdir(), 'stormlamp-share-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const phpIni = join(folder, 'php.ini');
@@ -67,6 +67,31 @@ test('processes share what they see on the nodes that the sessions are on, whoev
   });
   expect(boardOf({ nodes }, { memcached: ['cache9'] })).toMatchObject({ share: { memcached: ['cache9'] } });
   expect(boardOf({ nodes }, false)).toMatchObject({ share: false });
+});
+
+test('what is shared is shared with the login and the TLS of the sessions', () => {
+  const tls = { ca: 'a certificate' };
+  const login = { username: 'app', password: 'secret' };
+  expect(boardOf({ nodes: ['cache1'], tls, ...login })).toMatchObject({
+    share: { memcached: ['cache1:11211'], tls, ...login },
+  });
+  expect(boardOf({ nodes: ['cache1'] }, { memcached: ['cache9'], tls: true, ...login })).toMatchObject({
+    share: { memcached: ['cache9'], tls: true, ...login },
+  });
+});
+
+test.each([
+  [{ username: 'app' }, 'password'],
+  [{ password: 'secret' }, 'password'],
+  [{ tls: 'yes' }, 'tls'],
+  [{ user: 'app' }, 'user'],
+])('%j is refused where looks are shared', (wrong, told) => {
+  expect(() => boardOf({ nodes: ['cache1'] }, { memcached: ['cache9'], ...wrong })).toThrow(
+    expect.objectContaining({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringMatching(new RegExp(`monitor\\.share.*${told}`)),
+    }),
+  );
 });
 
 test('processes whose sessions are on no memcached nodes cannot share what they see there', () => {

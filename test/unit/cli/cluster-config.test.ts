@@ -101,7 +101,7 @@ describe('a configuration file', () => {
     const mysql = { primary: 'mysql://db1', monitor: { share: true } };
     put('stormlamp.config.json', JSON.stringify({ ...NODES, mysql }));
     expect((await findClusterConfig(undefined, {}, folder)).options.mysql?.monitor).toEqual({
-      share: { memcached: ['cache1:11211'] },
+      share: { memcached: ['cache1:11211'], tls: false },
     });
   });
 
