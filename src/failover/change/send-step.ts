@@ -7,11 +7,17 @@ import type { LockSession } from '../locks/lock-session.js';
 import type { PlanStep } from '../plan/failover-plan.js';
 
 /** What a step is sent on. */
-type StepSession = Pick<LockSession, 'ask' | 'askBeside' | 'lost'>;
+type StepSession = Pick<LockSession, 'ask' | 'askBeside' | 'lost'> & {
+  readonly connection: Pick<LockSession['connection'], 'threadId'>;
+};
 
 /** So long sessions that were ended may take to be gone, milliseconds: what they have changed is undone first. */
 const GONE_MS = 1_000;
 const ROUND_MS = 25;
+/** So old a look at transactions may be, milliseconds: a server keeps what it told of them for a tenth of a second. */
+const STALE_MS = 150;
+/** A MySQL that ends the waits comes back when its receiver of acknowledgements has ended, which takes up to a second, milliseconds. */
+const WAITS_MS = 2_000;
 const SHOWN = 10;
 /** Accounts without `PROCESS`, and those that may not end others, end nobody. */
 const MAY_NOT: ReadonlySet<number> = new Set([1044, 1045, 1142, 1227]);
@@ -34,14 +40,15 @@ export async function sendStep(
   try {
     return await session.ask(sql, timeoutMs);
   } catch (error) {
-    const { inTheWay } = step;
+    const { inTheWay, endsWaits } = step;
     // Both families give it the same number.
     const isLate =
       session.lost === undefined && classifyServerError(error, 'mariadb').kind === 'lock-timeout';
     if (!isLate || inTheWay === undefined) throw error;
     const listed = await session.ask(inTheWay, timeoutMs).catch(() => []);
     if (!listed.some(isWaiting)) throw error;
-    return await askOnceMore(session, sql, inTheWay, timeoutMs, ended).finally(tell);
+    const waits = endsWaits?.replaceAll('{session}', String(session.connection.threadId));
+    return await askOnceMore(session, sql, { inTheWay, waits, timeoutMs }, ended).finally(tell);
   }
 }
 
@@ -68,27 +75,35 @@ async function endListed(
  * Ends sessions while the statement waits: no statement that writes begins then, so that what can still be committed is what is
  * listed. A commit that waits for a replica waits for all that are committed together with it, and they are acknowledged, by no
  * replica, when only it is ended: whatever else may be committed is ended first, and it only when none of that is left. It must have
- * been seen waiting a look before: all that are committed with it are in the list then.
+ * been seen waiting a look before: all that are committed with it are in the list then. Where commits wait on all the same, `waits`
+ * ends that when nobody is left who would be told of it.
  */
 async function askOnceMore(
   session: StepSession,
   sql: string,
-  inTheWay: string,
-  timeoutMs: number,
+  more: { readonly inTheWay: string; readonly waits: string | undefined; readonly timeoutMs: number },
   ended: EndedSessions,
 ): Promise<readonly StatusRow[]> {
   let isOver = false;
   let seen: ReadonlySet<number> = new Set();
-  const kill = (statement: string): Promise<unknown> => session.askBeside(statement);
+  let nobodySince = Number.POSITIVE_INFINITY;
+  const beside = (statement: string): Promise<readonly StatusRow[]> => session.askBeside(statement);
   const endSome = async (): Promise<void> => {
-    const rows = await session.askBeside(inTheWay);
+    const askedAt = performance.now();
+    const rows = await beside(more.inTheWay);
     const waiting = rows.filter(isWaiting);
-    const others = rows.filter((row) => !isWaiting(row) && !ended.has(row['id']));
+    const left = rows.filter(({ id }) => !ended.has(id));
+    const others = left.filter((row) => !isWaiting(row));
     const doomed = others.length > 0 ? others : waiting.filter(({ id }) => seen.has(Number(id)));
-    if (waiting.length > 0) await ended.end(doomed, kill);
+    if (waiting.length > 0) await ended.end(doomed, beside);
     seen = new Set(waiting.map(({ id }) => Number(id)));
+    nobodySince =
+      waiting.length === 0 || left.length > 0 ? Number.POSITIVE_INFINITY : Math.min(nobodySince, askedAt);
+    if (more.waits !== undefined && askedAt - nobodySince > STALE_MS)
+      await session.askBeside(more.waits, WAITS_MS);
   };
-  const sent = session.ask(sql, timeoutMs).finally(() => {
+  const limitMs = more.waits === undefined ? more.timeoutMs : more.timeoutMs + WAITS_MS;
+  const sent = session.ask(sql, limitMs).finally(() => {
     isOver = true;
   });
   const ending = (async (): Promise<void> => {
@@ -111,6 +126,8 @@ function isWaiting({ waits }: StatusRow): boolean {
 class EndedSessions {
   readonly #ended = new Map<number, string>();
   readonly #failed = new Map<number, string>();
+  /** What is in the way and has no number to be ended by. */
+  readonly #fixed = new Set<string>();
 
   /** What became of them; nothing when there were none. */
   get words(): readonly string[] {
@@ -124,6 +141,7 @@ class EndedSessions {
     return [
       ...(this.#ended.size === 0 ? [] : [`ended the sessions ${list(this.#ended)}`]),
       ...(this.#failed.size === 0 ? [] : [`could not end ${list(this.#failed)}`]),
+      ...(this.#fixed.size === 0 ? [] : [`cannot end ${[...this.#fixed].join(', nor ')}`]),
     ];
   }
 
@@ -134,6 +152,7 @@ class EndedSessions {
   async end(rows: readonly StatusRow[], send: (kill: string) => Promise<unknown>): Promise<void> {
     for (const { id, user, host } of rows) {
       const number = Number(id);
+      if (number === 0) this.#fixed.add(String(user));
       if (!Number.isSafeInteger(number) || number <= 0) continue;
       if (this.#ended.has(number) || this.#failed.has(number)) continue;
       const account = `(${String(user)}@${String(host)})`;

@@ -3,6 +3,7 @@ import type { NodeId } from '../../common/node-address.js';
 import { CLOSED_TABLE } from '../meta/meta-tables.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
 import { type Dialect, dialectOf } from './dialect.js';
+import { endWaitsSql } from './ending-sql.js';
 import { escaped } from './escaped.js';
 import type { PlanStep } from './failover-plan.js';
 import type { PlanContext } from './plan-context.js';
@@ -23,7 +24,7 @@ export function closeSteps(context: PlanContext, from: NodeId, to: NodeId): read
     id: string,
     sql: string,
     why: string,
-    more: Pick<PlanStep, 'optional' | 'spares' | 'inTheWay'>,
+    more: Pick<PlanStep, 'optional' | 'spares' | 'inTheWay' | 'endsWaits'>,
     undo?: string,
   ): PlanStep => ({
     id: `${id}@${from}`,
@@ -58,22 +59,18 @@ export function closeSteps(context: PlanContext, from: NodeId, to: NodeId): read
     step(
       'refuse-writes',
       dialect.refuseWrites,
-      `it answers here, and takes no more writes${endingWords(dialect)}`,
-      { spares: context.hooks.has('fence'), inTheWay: dialect.waiters },
+      `it answers here, and takes no more writes; ${ENDING}`,
+      { spares: context.hooks.has('fence'), inTheWay: dialect.waiters, endsWaits: endWaitsSql(survey) },
       dialect.takeWrites.join('; '),
     ),
     ...endWritersSteps(dialect, from, 'close-old'),
   ];
 }
 
-/** Why a step that closes a primary may end sessions; '' where it ends none. */
-export function endingWords({ waiters }: Pick<Dialect, 'waiters'>): string {
-  if (waiters === undefined) return '';
-  return (
-    '; where commits that wait for a replica keep the server from that, all sessions that are about to commit are ended (`inTheWay` ' +
-    'lists them), and it is tried once more: they were acknowledged to nobody'
-  );
-}
+/** Why a step that closes a primary may end sessions. */
+export const ENDING: string =
+  'where commits that wait for a replica keep the server from that, all sessions that are about to commit are ended (`inTheWay` ' +
+  'lists them), and it is tried once more: they were acknowledged to nobody';
 
 /** Ends who may write past `read_only`, and has begun to; nothing where nobody may. It is tried as far as the account may see, and end, them. */
 export function endWritersSteps(

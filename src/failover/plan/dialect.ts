@@ -38,8 +38,8 @@ export interface Dialect {
   readonly forgetSource: string;
   /** Makes the server refuse writes, its administrators' too where it can. */
   readonly refuseWrites: string;
-  /** Lists the sessions that keep the server from that while commits wait for a replica; undefined where ending them does not help. */
-  readonly waiters: string | undefined;
+  /** Lists the sessions that keep the server from that while commits wait for a replica. */
+  readonly waiters: string;
   /** Lists the sessions that write all the same; undefined where none can. */
   readonly pastReadOnly: string | undefined;
   /** Lets ordinary users write again. */

@@ -82,6 +82,11 @@ export interface PlanStep {
    * once more, and the sessions that it lists are ended meanwhile: all others before those.
    */
   readonly inTheWay?: string | undefined;
+  /**
+   * Sent when all that `inTheWay` lists are ended and their commits wait on: ends the waits, so that the statement goes on. `{session}`
+   * stands for the number of its session.
+   */
+  readonly endsWaits?: string | undefined;
   /** The first column must be this, else the step has failed. */
   readonly expect?: string | undefined;
   /** Longest time that it is repeated, milliseconds. */

@@ -6,8 +6,9 @@ import { isSemiSync } from '../survey/semi-sync.js';
 import { beginSql } from './begin-sql.js';
 import { chooseCandidate, lackingWords } from './candidate-choice.js';
 import { channelTrouble, leftWords } from './channel-trouble.js';
-import { endingWords, endWritersSteps } from './close-steps.js';
+import { ENDING, endWritersSteps } from './close-steps.js';
 import { dialectOf } from './dialect.js';
+import { endWaitsSql } from './ending-sql.js';
 import { eventHandover } from './event-handover.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
 import {
@@ -132,8 +133,8 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
       'refuse-writes',
       'freeze',
       dialect.refuseWrites,
-      `nothing is committed after this, by nobody${endingWords(dialect)}`,
-      { undo: dialect.takeWrites.join('; '), inTheWay: dialect.waiters },
+      `nothing is committed after this, by nobody; ${ENDING}`,
+      { undo: dialect.takeWrites.join('; '), inTheWay: dialect.waiters, endsWaits: endWaitsSql(old) },
     ),
     ...endWritersSteps(dialect, from, 'freeze'),
     at('final-position', 'freeze', dialect.position.sql, 'everything that was ever acknowledged', {

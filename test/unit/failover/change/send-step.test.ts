@@ -33,7 +33,7 @@ async function send(
       return answer(sql);
     };
   const error = await sendStep(
-    { ask: noted('', ask), askBeside: noted('beside: ', askBeside), lost },
+    { ask: noted('', ask), askBeside: noted('beside: ', askBeside), lost, connection: { threadId: 42 } },
     step(more),
     'CLOSE',
     1_000,
@@ -111,6 +111,58 @@ describe('a statement that waited in vain', () => {
     );
     expect([said, error]).toEqual([['could not end 8 (app@web1): error 1095'], 'error 1205']);
     expect(kills(sent)).toEqual(['beside: KILL 8']);
+  });
+
+  /** A server on which whoever was ended waits on, until `WAITS` comes for the session that closes. */
+  async function sendWhereEndedWait(
+    listed: (ended: ReadonlySet<string>) => readonly StatusRow[],
+  ): ReturnType<typeof send> {
+    const ended = new Set<string>();
+    let closes = 0;
+    let end = (): void => {};
+    const freed = new Promise<readonly StatusRow[]>((resolve, reject) => {
+      end = () => resolve([]);
+      setTimeout(reject, 900, failure(1205));
+    });
+    freed.catch(() => undefined);
+    return await send(
+      { inTheWay: 'WAITERS', endsWaits: 'WAITS {session}' },
+      async (sql) => {
+        if (sql === 'WAITERS') return listed(ended);
+        closes += 1;
+        if (closes === 1) throw failure(1205);
+        return await freed;
+      },
+      async (sql) => {
+        if (sql === 'WAITERS') return listed(ended);
+        if (sql === 'WAITS 42') end();
+        ended.add(sql);
+        return [];
+      },
+    );
+  }
+
+  test('ends the waits of those that were ended and wait on, when two looks have seen nobody else who would be acknowledged', async () => {
+    const { said, sent, error } = await sendWhereEndedWait((ended) =>
+      // One more is seen only then: what a server tells of transactions is some moments old.
+      ended.has('KILL 8') ? [session(7, 1), session(8), session(9)] : [session(7, 1), session(8)],
+    );
+    expect(error).toBe('');
+    const beside = sent
+      .filter((sql) => sql.startsWith('beside: '))
+      .map((sql) => sql.slice('beside: '.length));
+    expect(beside.filter((sql) => sql !== 'WAITERS')).toEqual(['KILL 8', 'KILL 9', 'KILL 7', 'WAITS 42']);
+    const looksBetween = beside.slice(beside.indexOf('KILL 7') + 1, beside.indexOf('WAITS 42'));
+    expect(looksBetween.length).toBeGreaterThan(1);
+    expect(said).toEqual(['ended the sessions 8 (app@web1), 9 (app@web1), 7 (app@web1)']);
+  });
+
+  test('ends no wait while something else could be acknowledged that it cannot end, and names that', async () => {
+    const xa = { id: 0, user: 'a prepared XA transaction', host: '', waits: 0 };
+    const { said, sent, error } = await sendWhereEndedWait(() => [session(7, 1), xa]);
+    expect(error).toBe('error 1205');
+    expect(sent.filter((sql) => sql.includes('WAITS '))).toEqual([]);
+    expect(said).toEqual(['cannot end a prepared XA transaction']);
   });
 
   test('is given up where nothing waits for a replica, or the account may not see it; nobody is ended', async () => {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { closeSteps } from '../../../../src/failover/plan/close-steps.js';
-import { pastReadOnlySql, waitersSql } from '../../../../src/failover/plan/ending-sql.js';
+import { endWaitsSql, pastReadOnlySql, waitersSql } from '../../../../src/failover/plan/ending-sql.js';
 import { planSwitchover } from '../../../../src/failover/plan/plan-switchover.js';
+import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
 import { parseServerVersion } from '../../../../src/mysql/server-version.js';
 import { madeUpContext } from '../made-up-context.js';
 import { madeUp } from '../made-up-survey.js';
@@ -23,9 +24,31 @@ test('both ways to close a primary end the commits that wait for a replica, and 
   }
 });
 
-test('nobody is ended on a MySQL: whoever waits for a replica goes on waiting', () => {
-  expect(waitersSql(parseServerVersion('9.7.0'))).toBeUndefined();
-  expect(waitersSql(parseServerVersion('11.8.2-MariaDB'))).toMatch(/AS waits/);
+test('a MySQL ends the waits, too, by the name that its plugin has there, and only while the session that closes it waits', () => {
+  const mysql = (variables: Readonly<Record<string, string>>): NodeSurvey =>
+    madeUp('db1', { version: '9.7.0', variables });
+  const ends = endWaitsSql(mysql({ rpl_semi_sync_source_enabled: 'ON' }));
+  expect(ends).toMatch(
+    /^SET GLOBAL rpl_semi_sync_source_enabled=\(SELECT COUNT\(\*\)=0 .* ID=\{session\} AND STATE IN/,
+  );
+  expect(ends).toMatch(/, GLOBAL rpl_semi_sync_source_enabled=1$/);
+  expect(endWaitsSql(mysql({ rpl_semi_sync_master_enabled: 'ON' }))).toContain(
+    'rpl_semi_sync_master_enabled=1',
+  );
+  expect(endWaitsSql(mysql({}))).toBeUndefined();
+  expect(endWaitsSql(madeUp('db1', { variables: { rpl_semi_sync_master_enabled: 'ON' } }))).toBeUndefined();
+  const context = madeUpContext([
+    madeUp('db1', { version: '9.7.0', variables: { rpl_semi_sync_source_enabled: 'ON' } }),
+    ...replicas,
+  ]);
+  expect(closeSteps(context, 'db1', 'db2').find(({ id }) => id === 'refuse-writes@db1')?.endsWaits).toBe(
+    ends,
+  );
+});
+
+test('what waits for a replica is listed on both families', () => {
+  for (const version of ['9.7.0', '5.7.44', '11.8.2-MariaDB'])
+    expect(waitersSql(parseServerVersion(version))).toMatch(/AS waits/);
 });
 
 test('MySQL refuses its administrators, too; SUPER writes past read_only of a MariaDB before 10.11 only', () => {
