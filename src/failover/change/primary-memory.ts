@@ -75,7 +75,8 @@ export class PrimaryMemory {
     const look: Look = {
       at,
       flavor,
-      gtids: gtidState ?? gtid,
+      // The log of a copy that never was a replica does not have the place where it began.
+      gtids: flavor === 'mysql' ? gtid : [gtidState, gtid, facts.gtidApplied].filter(Boolean).join(','),
       id: facts.serverUuid ?? String(facts.serverId),
       applied: facts.gtidApplied,
       // Of MariaDB the log alone names everybody who ever wrote.

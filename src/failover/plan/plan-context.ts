@@ -5,6 +5,7 @@ import type { ClosedNote } from '../meta/closed-note.js';
 import { META_TABLES } from '../meta/meta-tables.js';
 import type { LeaseRules } from '../protocol/client-lease.js';
 import { type FenceState, whyNoFence } from '../self-fence/fence-state.js';
+import { type HistoryWitness, withInherited } from '../survey/inherited-history.js';
 import { isOn, type NodeSurvey } from '../survey/node-survey.js';
 import type { ScheduledEvent } from '../survey/scheduled-events.js';
 import { beginSql } from './begin-sql.js';
@@ -70,6 +71,17 @@ export interface PlanContext {
   readonly hooks: ReadonlySet<string>;
   /** What was seen of the nodes. */
   readonly evidence: readonly Evidence[];
+}
+
+/** Whether a server follows nobody, so that all that it has is what a primary has. */
+export function isHead(survey: NodeSurvey | undefined): boolean {
+  return survey?.channels.length === 0;
+}
+
+/** `context` in which every node of MariaDB has what it has inherited; `primary`: the one that the others follow, see {@link withInherited}. */
+export function completed(context: PlanContext, primary: NodeId | HistoryWitness | undefined): PlanContext {
+  const surveys = withInherited([...context.surveys.values()], primary);
+  return { ...context, surveys: new Map(surveys.map((survey) => [survey.node, survey])) };
 }
 
 /** Seconds of one wait on a server: the locks of a process that died are freed only when its statement has ended. */

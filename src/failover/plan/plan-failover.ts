@@ -23,8 +23,10 @@ import type { FailoverPlan, PlanStep } from './failover-plan.js';
 import { freezeSteps } from './freeze-steps.js';
 import {
   assertVotesStep,
+  completed,
   DRAIN_MS,
   hookSteps,
+  isHead,
   lockStep,
   lockSteps,
   type PlanContext,
@@ -34,7 +36,7 @@ import {
   witnessSteps,
 } from './plan-context.js';
 import { newPositionSteps } from './plan-switchover.js';
-import { primaryBefore } from './primary-before.js';
+import { primaryBefore, witnessOf } from './primary-before.js';
 import { refused } from './refused.js';
 import { chooseSemiSync, isOwed } from './semi-sync-choice.js';
 import { mayLackOf, neededOf, unsharedTransactions, unsharedWarnings } from './unshared-transactions.js';
@@ -70,9 +72,10 @@ const DRAIN_LIMIT_MS = 300_000;
  *
  * @throws StormlampError `ERR_CHANGE_REFUSED` naming every node and why it cannot become the primary.
  */
-export function planFailover(context: PlanContext, cause: FailoverCause): FailoverPlan {
-  const { surveys, opId, cluster, epoch, wishes, isolated } = context;
+export function planFailover(given: PlanContext, cause: FailoverCause): FailoverPlan {
   const { from, reason, lastSeen, wanted, silent, insists, acceptsLoss } = cause;
+  const context = completed(given, isHead(given.surveys.get(from)) ? from : witnessOf(lastSeen));
+  const { surveys, opId, cluster, epoch, wishes, isolated } = context;
   const replicas = [...surveys.values()].filter(
     ({ node }) => node !== from && context.sources.get(node) === from,
   );
@@ -110,6 +113,8 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
   const rest = group.filter(({ node }) => node !== to);
   const needed = rest.map((survey) => neededOf(survey, unshared)).reduce(unionOf, NO_TRANSACTIONS);
   const givenUp = differenceOf(needed, candidate.reached);
+  // The servers themselves do not name it when they are compared.
+  const inherited = differenceOf(candidate.reached, given.surveys.get(to)?.reached ?? candidate.reached);
   const others = rest.filter((survey) => channelTrouble(survey) === undefined).map(({ node }) => node);
   const old = surveys.get(from);
   // What the new one is set to as a replica says what the old one was where nobody saw that; else only others make it wait.
@@ -135,7 +140,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
     {
       ...lockStep('assert-complete', 'assert-complete', 'assert-complete', 'no other node has more'),
       node: to,
-      mayLack: mayLackOf(candidate, unshared, givenUp),
+      mayLack: mayLackOf(candidate, unshared, unionOf(givenUp, inherited)),
     },
     lockStep('wait-handover', 'wait-handover', 'wait-handover', 'every lease on the old primary is over'),
     ...(old === undefined ? selfFenceSteps(context) : []),

@@ -3,13 +3,21 @@
 import type { NodeId } from '../../common/node-address.js';
 import type { StormlampError } from '../../common/stormlamp-error.js';
 import { channelError } from '../../topology/apply-error.js';
+import { withInherited } from '../survey/inherited-history.js';
 import { type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import { isWithin, missingOf, readTransactions } from '../survey/transaction-set.js';
 import { channelTrouble } from './channel-trouble.js';
 import { dialectOf } from './dialect.js';
 import { eventLeave } from './event-handover.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
-import { lockStep, lockSteps, type PlanContext, repointSteps, witnessSteps } from './plan-context.js';
+import {
+  completed,
+  lockStep,
+  lockSteps,
+  type PlanContext,
+  repointSteps,
+  witnessSteps,
+} from './plan-context.js';
 import { receiverTrouble } from './receiver-trouble.js';
 import { refused } from './refused.js';
 import { statementsOf } from './statement-steps.js';
@@ -27,9 +35,10 @@ export type Repair =
 
 /** Why a node's data cannot go on from where it is; undefined when it can. Needs the primary surveyed after the node. */
 export function obstacleOf(
-  node: NodeSurvey,
-  primary: NodeSurvey,
+  ofNode: NodeSurvey,
+  ofPrimary: NodeSurvey,
 ): Exclude<Repair, { kind: 'none' | 'plan' }> | undefined {
+  const [node = ofNode, primary = ofPrimary] = withInherited([ofNode, ofPrimary], ofPrimary.node);
   const { flavor } = node.version;
   // As far as transactions are numbered all the same: those that only this node has are saved before its data is made anew.
   if (!isWithin(node.executed, primary.executed)) {
@@ -44,7 +53,8 @@ export function obstacleOf(
 }
 
 /** What is to be done about `node`, while `primary` is the primary. */
-export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId): Repair {
+export function planRejoin(given: PlanContext, node: NodeId, primary: NodeId): Repair {
+  const context = completed(given, primary);
   const survey = context.surveys.get(node);
   const source = context.surveys.get(primary);
   if (survey === undefined || source === undefined || node === primary || survey.channels.length > 1) {

@@ -4,6 +4,7 @@ import { majorityOf } from '../protocol/majority.js';
 import { DROP_FENCE } from '../self-fence/fence-event.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
 import { acknowledges, isSemiSync } from '../survey/semi-sync.js';
+import { differenceOf } from '../survey/transaction-set.js';
 import { chooseCandidate } from './candidate-choice.js';
 import { channelTrouble } from './channel-trouble.js';
 import { isReplaced, promotedPrimary } from './closed-primary.js';
@@ -14,7 +15,9 @@ import type { FailoverPlan, PlanStep } from './failover-plan.js';
 import { freezeSteps } from './freeze-steps.js';
 import {
   assertVotesStep,
+  completed,
   DRAIN_MS,
+  isHead,
   lockStep,
   lockSteps,
   type PlanContext,
@@ -55,14 +58,16 @@ export interface Unfinished {
  * @throws StormlampError `ERR_CHANGE_REFUSED` when no node has everything, or when no majority could vote for the one that has.
  */
 export function planResume(
-  context: PlanContext,
+  given: PlanContext,
   unfinished: Unfinished,
   seen?: LastSeen | undefined,
   mayJoin: (node: NodeId) => boolean = () => true,
 ): FailoverPlan {
   const { from, to: meant } = unfinished;
+  const head = given.named ?? from;
+  const context = completed(given, isHead(given.surveys.get(head)) ? head : undefined);
   const plan = (prefer: readonly NodeId[]): FailoverPlan =>
-    planWay(context, unfinished, seen, { prefer, mayJoin });
+    planWay(context, unfinished, seen, { prefer, mayJoin, given: given.surveys });
   const made = promotedPrimary(context);
   if (made === undefined || made === from) return plan([from, meant]);
   try {
@@ -82,7 +87,15 @@ function planWay(
   context: PlanContext,
   unfinished: Unfinished,
   seen: LastSeen | undefined,
-  { prefer, mayJoin }: { readonly prefer: readonly NodeId[]; readonly mayJoin: (node: NodeId) => boolean },
+  {
+    prefer,
+    mayJoin,
+    given,
+  }: {
+    readonly prefer: readonly NodeId[];
+    readonly mayJoin: (node: NodeId) => boolean;
+    readonly given: PlanContext['surveys'];
+  },
 ): FailoverPlan {
   const { from, to: meant, isPassed = false } = unfinished;
   const made = promotedPrimary(context);
@@ -111,6 +124,7 @@ function planWay(
       `A change from ${from} to ${meant} was left unfinished, and no node has everything. ${reasons}`,
     );
   }
+  const inherited = differenceOf(candidate.reached, given.get(to)?.reached ?? candidate.reached);
   // Who has no source votes for nobody, and may follow when it has nothing of its own.
   const following = surveys.filter(({ node }) => node !== to);
   const lacksVotes = votesOf(context, candidate, following).votes < majorityOf(context.rules.voters);
@@ -164,7 +178,7 @@ function planWay(
           {
             ...lockStep('assert-complete', 'assert-complete', 'assert-complete', 'no other node has more'),
             node: to,
-            mayLack: mayLackOf(candidate, unshared),
+            mayLack: mayLackOf(candidate, unshared, inherited),
           },
         ]),
     lockStep('wait-handover', 'wait-handover', 'wait-handover', 'every lease is over'),

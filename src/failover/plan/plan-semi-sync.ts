@@ -5,7 +5,7 @@ import type { NodeSurvey } from '../survey/node-survey.js';
 import { acknowledgersNeeded, acknowledges } from '../survey/semi-sync.js';
 import { isWithin } from '../survey/transaction-set.js';
 import type { FailoverPlan } from './failover-plan.js';
-import { lockStep, lockSteps, type PlanContext } from './plan-context.js';
+import { completed, lockStep, lockSteps, type PlanContext } from './plan-context.js';
 import { rejoinOf } from './plan-repair.js';
 import { semiSyncSteps } from './semi-sync-steps.js';
 import { follows } from './votes-after.js';
@@ -15,10 +15,11 @@ import { follows } from './votes-after.js';
  * ago. Who has not received by now what it had then is still catching up, and commits would wait for that.
  */
 export function planSemiSync(
-  context: PlanContext,
+  found: PlanContext,
   primary: NodeId,
   before: NodeSurvey | undefined,
 ): FailoverPlan | undefined {
+  const context = completed(found, primary);
   const survey = context.surveys.get(primary);
   if (survey === undefined || before?.node !== primary || context.owesSemiSync?.has(primary) !== true)
     return undefined;

@@ -13,6 +13,7 @@ import { eventHandover } from './event-handover.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
 import {
   assertVotesStep,
+  completed,
   DRAIN_MS,
   drainSteps,
   hookSteps,
@@ -36,7 +37,8 @@ import { answeringWitnesses, silentWords, votesAfter, withoutWords } from './vot
  *
  * @throws StormlampError `ERR_CHANGE_REFUSED` naming every node and why it cannot become the primary.
  */
-export function planSwitchover(context: PlanContext, from: NodeId, wanted?: NodeId): FailoverPlan {
+export function planSwitchover(given: PlanContext, from: NodeId, wanted?: NodeId): FailoverPlan {
+  const context = completed(given, from);
   const { surveys, opId, cluster, epoch, wishes, isolated } = context;
   const old = surveys.get(from);
   if (old === undefined)

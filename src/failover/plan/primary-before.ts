@@ -1,5 +1,6 @@
 /** What is known of the primary that is to be replaced, or opened again, and of those before it; pure. */
 import type { NodeId } from '../../common/node-address.js';
+import { type HistoryWitness, inheritedBy, witnessesAmong } from '../survey/inherited-history.js';
 import { idOf, type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import {
   NO_TRANSACTIONS,
@@ -50,10 +51,11 @@ export function primaryBefore(
 ): PrimaryBefore {
   const { surveys, primaries = new Set<NodeId>(), named, epoch, epochs } = context;
   const answering = surveys.get(node);
+  const witnesses = witnessesAmong(surveys.values());
   const looks = [
     ...(answering === undefined ? [] : [lookAt(answering)]),
     ...(seen === undefined ? [] : [lookBefore(seen)]),
-  ];
+  ].map((look) => ({ ...look, had: unionOf(look.had, inheritedBy(look.had, look.id, witnesses)) }));
   const ids = [
     ...looks.map(({ id }) => id),
     idOf(surveys.get(also)),
@@ -75,6 +77,13 @@ export function primaryBefore(
       epoch > 0 && named === node ? [...epochs].flatMap(([each, at]) => (at === epoch ? [each] : [])) : [],
     ),
   };
+}
+
+/** A primary that does not answer, as a witness of the order in which transactions came; undefined where it proves nothing. */
+export function witnessOf(seen: LastSeen | undefined): HistoryWitness | undefined {
+  if (seen?.flavor !== 'mariadb') return undefined;
+  const { id, had, isPartial } = lookBefore(seen);
+  return { id, set: had, isPrimary: !isPartial };
 }
 
 function lookAt(survey: NodeSurvey): Look {

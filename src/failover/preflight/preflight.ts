@@ -16,6 +16,7 @@ import type { Voter } from '../voters.js';
 import { type ClockLook, clockChecks, lookAtClock } from './clock-checks.js';
 import { eventChecks } from './event-checks.js';
 import { fenceChecks } from './fence-checks.js';
+import { historyChecks } from './history-checks.js';
 import { lockChecks } from './lock-checks.js';
 import { accountChecks, actingChecks, sightChecks } from './privilege-checks.js';
 import { rebuildChecks } from './rebuild-checks.js';
@@ -137,6 +138,7 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
     ...accounts.flat(),
     ...sights.flat(),
     ...rebuilds,
+    ...historyChecks(surveys),
     ...clusterChecks(surveys, parts.maxLoss, owing, unseen(surveys)),
     ...tlsChecks(surveys, parts.replicationTls),
     ...tlsFileChecks(surveys, parts.replicationTls),

@@ -182,11 +182,14 @@ export function describeNode(read: {
     flavor === 'mysql'
       ? (variables.get('gtid_executed') ?? '').replace(/\s/g, '')
       : (variables.get('gtid_current_pos') ?? '');
-  const applied = flavor === 'mysql' ? executedText : (variables.get('gtid_binlog_state') ?? '');
-  const executed = unionOf(
-    readTransactions(flavor, applied) ?? NO_TRANSACTIONS,
-    flavor === 'mariadb' ? (readTransactions(flavor, executedText) ?? NO_TRANSACTIONS) : NO_TRANSACTIONS,
-  );
+  // The position of a replica, and of a copy that was never one, is in no log of its own.
+  const texts =
+    flavor === 'mysql'
+      ? [executedText]
+      : [variables.get('gtid_binlog_state') ?? '', executedText, variables.get('gtid_slave_pos') ?? ''];
+  const executed = texts
+    .map((text) => readTransactions(flavor, text) ?? NO_TRANSACTIONS)
+    .reduce(unionOf, NO_TRANSACTIONS);
   const received = readTransactions(flavor, receivedOf(status)) ?? NO_TRANSACTIONS;
   return {
     node,

