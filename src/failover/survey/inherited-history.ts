@@ -4,7 +4,7 @@
  */
 import type { NodeId } from '../../common/node-address.js';
 import { idOf, type NodeSurvey } from './node-survey.js';
-import { lastNumberOf, NO_TRANSACTIONS, type TransactionSet, unionOf } from './transaction-set.js';
+import { lastNumberOf, type TransactionSet, unionOf } from './transaction-set.js';
 
 /** A server whose log tells in which order transactions came. */
 export interface HistoryWitness {
@@ -19,12 +19,17 @@ export interface HistoryWitness {
 /**
  * What has to be there where `mine` is, the transactions of the server called `id`: a server numbers what it writes higher than all that
  * it has in that domain. So whoever has number 120 of a server has what that one had with lower numbers, whoever wrote it.
+ *
+ * `named`: what of it the server itself names. All of that came after the copy was made, so that nothing else is inherited than what has
+ * a lower number: where a log goes further back, it names all that came since, also that something did not.
  */
 export function inheritedBy(
   mine: TransactionSet,
   id: string | undefined,
   witnesses: readonly HistoryWitness[],
+  named: TransactionSet = mine,
 ): TransactionSet {
+  const begins = firstByDomain(named);
   const found = new Map<string, readonly (readonly [bigint, bigint])[]>();
   for (const { id: writer, set, isPrimary } of witnesses)
     for (const [origin, intervals] of mine) {
@@ -34,12 +39,13 @@ export function inheritedBy(
       // Who lacks what it wrote itself has lost it. The primary may have written more since it was seen.
       const isInOrder = server === writer ? isKnown || isPrimary : isPrimary && isKnown && server !== id;
       if (domain === undefined || !isInOrder) continue;
+      const end = least(last, begins.get(domain) ?? last);
       for (const other of set.keys()) {
         const [itsDomain, author] = partsOf(other);
         const number = lastNumberOf(set, other);
         // What it wrote itself while it was a replica is in its own log only.
         const isThere = [mine, found].some((each) => lastNumberOf(each, other) >= number);
-        if (itsDomain === domain && author !== writer && number < last && !isThere)
+        if (itsDomain === domain && author !== writer && number < end && !isThere)
           found.set(other, [[1n, number]]);
       }
     }
@@ -65,22 +71,38 @@ export function withInherited(
   for (;;) {
     const witnesses = [...witnessesAmong(known, primary), ...(typeof primary === 'object' ? [primary] : [])];
     let isMore = false;
-    known = known.map((survey) => {
+    known = known.map((survey, index) => {
       if (survey.version.flavor !== 'mariadb') return survey;
-      const [executed, reached] = [survey.executed, survey.reached].map((set) =>
-        inheritedBy(set, idOf(survey), witnesses),
-      );
-      if ((executed?.size ?? 0) + (reached?.size ?? 0) === 0) return survey;
+      const { executed: logged, reached: received } = surveys[index] ?? survey;
+      const id = idOf(survey);
+      const executed = inheritedBy(survey.executed, id, witnesses, logged);
+      const reached = inheritedBy(survey.reached, id, witnesses, received);
+      if (executed.size + reached.size === 0) return survey;
       isMore = true;
       return {
         ...survey,
-        executed: unionOf(survey.executed, executed ?? NO_TRANSACTIONS),
-        reached: unionOf(survey.reached, unionOf(executed ?? NO_TRANSACTIONS, reached ?? NO_TRANSACTIONS)),
+        executed: unionOf(survey.executed, executed),
+        reached: unionOf(survey.reached, unionOf(executed, reached)),
       };
     });
     // One that has inherited is a witness of it for others.
     if (!isMore) return known;
   }
+}
+
+/** By domain the lowest of the last numbers of all who wrote there. */
+function firstByDomain(set: TransactionSet): ReadonlyMap<string, bigint> {
+  const first = new Map<string, bigint>();
+  for (const origin of set.keys()) {
+    const [domain] = partsOf(origin);
+    const last = lastNumberOf(set, origin);
+    if (domain !== undefined) first.set(domain, least(last, first.get(domain) ?? last));
+  }
+  return first;
+}
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }
 
 function partsOf(origin: string): readonly [domain: string | undefined, server: string | undefined] {

@@ -74,6 +74,17 @@ describe('a copy', () => {
     expect(executedOf([server('db1', '1-2-90,0-1-120', ''), copy], 'db3')).toBe('0-1-120');
     expect(executedOf([server('db2', '0-2-90,0-1-120', '0-1-120', 'db1'), copy], 'db3')).toBe('0-1-120');
   });
+  test('has nothing that came after what its log names: there it would be named, too', () => {
+    // What a server wrote of its own while it was a replica came before what it received later with the same numbers.
+    const stray = server('db1', '0-2-86,0-1-90', '0-2-86');
+    const behind = server('db3', '0-2-85,0-1-87', '0-1-87', 'db1');
+    expect(executedOf([stray, behind], 'db3', 'db1')).toBe('0-2-85,0-1-87');
+    // A server that was made anew numbers once more what was lost with it.
+    const anew = server('db1', '0-2-97,0-1-105', '0-2-97');
+    expect(executedOf([anew, server('db3', '0-4-95,0-1-100', '0-1-100', 'db1')], 'db3', 'db1')).toBe(
+      '0-4-95,0-1-100',
+    );
+  });
 });
 
 describe('a copy counts as having what former primaries wrote', () => {
