@@ -73,6 +73,7 @@ export {
 export type { TopologyFileOptions } from './failover/php-tier/topology-file-options.js';
 export type { TopologySource } from './failover/php-tier/topology-source.js';
 export type { CandidateWishes } from './failover/plan/candidate-choice.js';
+export type { CommitWaits } from './failover/plan/commit-waits.js';
 export type {
   ExcludedNode,
   ExpectedLoss,
@@ -81,6 +82,7 @@ export type {
   PlanStep,
   StepAction,
 } from './failover/plan/failover-plan.js';
+export type { FrozenReplica, FrozenReplicas } from './failover/plan/frozen-replicas.js';
 export type { PreflightCheck, PreflightReport } from './failover/preflight/preflight.js';
 export { type CloneRebuildOptions, cloneRebuild } from './failover/rebuild/clone-rebuild.js';
 export { dumpRebuild } from './failover/rebuild/dump-rebuild.js';

@@ -10,6 +10,7 @@ import { CONFIG_HELP, CONFIG_OPTION } from './cluster-config.js';
 import type { Command, CommandContext } from './command.js';
 import { type FailoverAction, readFailoverCall } from './failover-call.js';
 import { inCommands } from './failover-words.js';
+import { frozenWords } from './frozen-words.js';
 import { leaveOn } from './interruption.js';
 import { operatorFailover } from './operator-failover.js';
 import { processUser } from './process-user.js';
@@ -141,8 +142,9 @@ const LOOKS: Readonly<Record<Look, Run>> = {
   async history(manager, context) {
     const records = await manager.history(numberOf(context, 'count', 20));
     if (records.length === 0) tell(context, 'No change was made yet, and nothing else was noted.');
-    for (const { at, kind, message } of records) {
+    for (const { at, kind, message, frozen } of records) {
       tell(context, `${new Date(at).toISOString()}  ${kind.padEnd(18)} ${message}`);
+      for (const line of frozen === undefined ? [] : frozenWords(frozen)) tell(context, line, '  ');
     }
     context.result({ ok: true, records });
     return 0;

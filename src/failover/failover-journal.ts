@@ -1,6 +1,7 @@
 /** What happened, newest first, kept in memory and bounded. */
 import type { NodeId } from '../common/node-address.js';
 import { asKept } from './meta/meta-text.js';
+import type { FrozenReplicas } from './plan/frozen-replicas.js';
 
 /** What a record is about. */
 export type JournalKind =
@@ -66,6 +67,8 @@ export interface JournalRecord {
   readonly epoch: number;
   /** The same in words. */
   readonly message: string;
+  /** Of a failover that was done (`change-done`), and of one that another process has finished: what its replicas had received. */
+  readonly frozen?: FrozenReplicas | undefined;
 }
 
 /** How many records are kept. */

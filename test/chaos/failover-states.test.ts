@@ -4,6 +4,8 @@ import { cpSync, renameSync } from 'node:fs';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { afterAll, describe, expect } from 'vitest';
 import type { ChangeResult } from '../../src/failover/change/change-control.js';
+import { frozenIn } from '../../src/failover/plan/frozen-replicas.js';
+import { isWithin, NO_TRANSACTIONS, readTransactions } from '../../src/failover/survey/transaction-set.js';
 import type { LocalDatabaseNode } from '../../src/testing/index.js';
 import { now } from '../support/app-fleet.js';
 import { writableNodes } from '../support/crash-at-step.js';
@@ -337,7 +339,7 @@ describe('nodes that come back', () => {
       await new Promise((done) => setTimeout(done, 300));
       await world.first.kill();
       cut.heal();
-      await world.failedOver(since);
+      const { to } = await world.failedOver(since);
       const back = now();
       await world.first.start();
       const end = await world.until('it is diverged, or follows', async () => {
@@ -349,7 +351,23 @@ describe('nodes that come back', () => {
         'it refuses writes',
         async () => !(await writableNodes(world.servers)).includes(world.first),
       );
-      if (end === 'diverged') expect(await world.ask(world.first, 'SHOW SLAVE STATUS')).toEqual([]);
+      if (end === 'diverged') {
+        expect(await world.ask(world.first, 'SHOW SLAVE STATUS')).toEqual([]);
+        // What was noted proves that nobody was told of it: one had to acknowledge, both are known, and neither had it.
+        const [noted] = await world.ask(
+          world.node(to),
+          "SELECT details FROM ha_meta.operation WHERE kind='failover' ORDER BY began_at DESC LIMIT 1",
+        );
+        const { replicas = {}, commitWaits } = frozenIn(String(noted?.['details'])) ?? {};
+        expect(commitWaits).toMatchObject({ acknowledgers: 2, waitFor: 1 });
+        expect(Object.values(replicas).map(({ acknowledges }) => acknowledges)).toEqual([true, true]);
+        const { flavor } = world.servers;
+        const tail = String(world.event('node-diverged', back)?.detail['gtids']).replace(/\.\.\d+/g, '');
+        const wanted = readTransactions(flavor, tail) ?? NO_TRANSACTIONS;
+        expect(wanted.size).toBeGreaterThan(0);
+        for (const { received } of Object.values(replicas))
+          expect(isWithin(wanted, readTransactions(flavor, received) ?? NO_TRANSACTIONS)).toBe(false);
+      }
       await world.finish();
       return { end };
     },

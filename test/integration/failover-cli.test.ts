@@ -71,6 +71,15 @@ test('preflight, plan, switchover, history: one document each', { timeout: 180_0
   expect(history.code).toBe(0);
   expect(JSON.stringify(history.answer)).toContain(`ada has looked at ${opId}`);
   expect(JSON.stringify(history.answer)).toContain(`${to} is the primary, epoch 1`);
+  // As a failover leaves it.
+  const frozen = { replicas: { [to]: { received: '0-1-100', acknowledges: true } }, commitWaits: null };
+  const next = servers.databases.find(({ id }) => id === to);
+  await next?.query('UPDATE ha_meta.operation SET details=? WHERE op_id=?', [JSON.stringify(frozen), opId]);
+  const found = await run('history', '--count', '10');
+  expect(found.answer['records']).toContainEqual(
+    expect.objectContaining({ opId, kind: 'change-done', frozen }),
+  );
+  expect(found.stderr).toContain(`\n  ${to} had received 0-1-100, and acknowledges\n`);
 });
 
 test('pause, and resume by another process', { timeout: 180_000 }, async () => {

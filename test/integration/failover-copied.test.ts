@@ -52,6 +52,14 @@ test('it takes over where it has the most, and others follow it', { timeout: 120
     const made = await manager.failover({ force: true, acceptLoss: true });
     expect(made).toMatchObject({ ok: true, plan: { to: copy.id, loss: { transactions: 0 } } });
     expect(await writableNodes(servers)).toEqual([copy]);
+    const done = (await manager.history(20)).find(
+      ({ opId, kind }) => opId === made.plan.opId && kind === 'change-done',
+    );
+    const received = { received: expect.stringMatching(/^\d+-\d+-\d+/), acknowledges: false };
+    expect(done?.frozen).toEqual({
+      replicas: { [copy.id]: received, [old.id]: received },
+      commitWaits: null,
+    });
     await wrote(copy, 'after_copy', old);
   } finally {
     await manager.close();

@@ -1,6 +1,7 @@
 /** The primary dies under load: another node takes over by itself, and what comes back is told apart. Freezes are in test/chaos. */
 import { afterEach, expect, test } from 'vitest';
 import type { FailoverPlan } from '../../src/failover/plan/failover-plan.js';
+import { frozenIn } from '../../src/failover/plan/frozen-replicas.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { AppFleet, now } from '../support/app-fleet.js';
 import { relayLogSins } from '../support/relay-log-sins.js';
@@ -87,6 +88,17 @@ test(
       from: old.id,
       reason: 'dead-primary',
       loss: { known: true, transactions: 0 },
+    });
+    const [noted] = await next.query<{ details: string }>(
+      'SELECT details FROM ha_meta.operation WHERE op_id=?',
+      [plan.opId],
+    );
+    const others = cluster.databases.filter(({ id }) => id !== old.id);
+    expect(frozenIn(noted?.details ?? '')).toMatchObject({
+      replicas: Object.fromEntries(
+        others.map(({ id }) => [id, { received: expect.stringMatching(/-\d+/), acknowledges: true }]),
+      ),
+      commitWaits: { acknowledgers: 2, waitFor: 1, timeoutMs: 600_000, afterSync: true },
     });
     console.log('first acknowledged write after', Math.round(apps.longestGapMs(since)), 'ms');
     await apps.stopWriters();

@@ -67,6 +67,31 @@ describe.each(DATABASES)('$name', ({ options }) => {
     expect(await meta.open(primary)).toMatchObject([{ opId: 'op', actor: 'ж'.repeat(128) }]);
   });
 
+  test('what a failover found on its replicas is told with its end, also when another process has written that', async () => {
+    await meta.prepare(primary);
+    const frozen = {
+      replicas: { 'db2:3306': { received: '0-1-100', acknowledges: true } },
+      commitWaits: null,
+    };
+    const noted = JSON.stringify(frozen);
+    for (const opId of ['mine', 'theirs', 'none'])
+      await meta.begin(primary, { opId, kind: 'failover', from: 'a', to: 'b', actor: 'me' });
+    await servers.primary.query('UPDATE ha_meta.operation SET details=? WHERE op_id=?', [noted, 'theirs']);
+    await meta.end(primary, 'mine', 'done', JSON.stringify({ ...frozen, excluded: 'x'.repeat(30_000) }));
+    for (const opId of ['theirs', 'none']) await meta.endOther(primary, opId, 'done');
+    expect(await meta.open(primary)).toEqual([]);
+    for (const opId of ['mine', 'theirs', 'none']) {
+      await meta.append(primary, [record('planned', { opId, kind: 'change-planned' })], 'me');
+      await meta.append(primary, [record('done', { opId, kind: 'change-done' })], 'me');
+    }
+    const told = (await meta.newest(primary, 100)).map((each) => [each.opId, each.kind, each.frozen]);
+    expect(told.filter(([, , found]) => found !== undefined)).toEqual([
+      ['theirs', 'change-done', frozen],
+      ['mine', 'change-done', frozen],
+    ]);
+    expect(told).toHaveLength(6);
+  });
+
   test('tables of an older version take what they have no letters for with question marks, and hold nothing up', async () => {
     await madeByAnOlderVersion();
     const writer = new JournalWriter(meta, 'me', () => primary);

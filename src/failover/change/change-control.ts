@@ -17,6 +17,7 @@ import { standingsOf } from '../meta/node-standings.js';
 import { notedTls } from '../meta/noted-tls.js';
 import type { ToldRights } from '../meta/told-rights.js';
 import type { FailoverPlan } from '../plan/failover-plan.js';
+import { FROZEN } from '../plan/frozen-replicas.js';
 import type { PlanContext } from '../plan/plan-context.js';
 import { type ReplicationTls, tlsAmong, tlsOffered } from '../plan/replication-tls.js';
 import type { LeaseRules } from '../protocol/client-lease.js';
@@ -28,6 +29,7 @@ import { lockTargetOf, sourceFinder, type Voter } from '../voters.js';
 import { assertUnchanged } from './assert-unchanged.js';
 import { ChangeHooks } from './change-hooks.js';
 import { unheardPause, whyPaused } from './change-rights.js';
+import { summaryOf } from './change-summary.js';
 import { rejoinWords } from './done-words.js';
 import type { ExecutionOutcome, ExecutorOptions } from './executor-options.js';
 import { LastWord } from './last-word.js';
@@ -334,10 +336,11 @@ export class ChangeControl {
       );
       const owes = this.hooks.tellsFollowed;
       const begun = { opId, kind: plan.kind, from: from ?? '', to, actor: this.#parts.actor };
+      const details = summaryOf(plan, this.#seenTls, outcome.values.get(FROZEN));
       const written = meta
         .begin(this.voter(to), begun)
         // Whoever finds it so calls the hooks: this process may die before it has.
-        .then(() => meta.end(this.voter(to), opId, owes ? PROMOTED : 'done', summaryOf(plan, this.#seenTls)));
+        .then(() => meta.end(this.voter(to), opId, owes ? PROMOTED : 'done', details));
       await written.catch((error: unknown) =>
         record('change-step', opId, [to], `The end could not be written on ${to}: ${describeError(error)}`),
       );
@@ -368,8 +371,7 @@ export class ChangeControl {
     const voter = this.voter(to);
     const noted = async (): Promise<void> => {
       if (this.hooks.tellsFollowed) await meta.told(voter, opId);
-      if (continues !== undefined)
-        await meta.end(voter, continues, to === from ? 'undone' : 'done', 'ended by another process');
+      if (continues !== undefined) await meta.endOther(voter, continues, to === from ? 'undone' : 'done');
     };
     // Else it is found by whoever is elected, who tells it once more.
     await noted().catch(() => undefined);
@@ -389,11 +391,4 @@ export class ChangeControl {
     const doubt = this.#parts.doubt();
     if (doubt !== undefined) throw new StormlampError(ErrorCode.CHANGE_REFUSED, doubt);
   }
-}
-
-function summaryOf(
-  { kind, from, to, epoch, loss, excluded }: FailoverPlan,
-  tls: ReplicationTls | undefined,
-): string {
-  return JSON.stringify({ kind, from, to, epoch, tls, loss, excluded });
 }

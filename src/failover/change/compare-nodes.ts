@@ -1,6 +1,8 @@
 /** Compares what locked servers have, while nothing moves any more. */
+import type { NodeId } from '../../common/node-address.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { LockSession } from '../locks/lock-session.js';
+import type { FailoverPlan } from '../plan/failover-plan.js';
 import { type NodeSurvey, surveyNode } from '../survey/node-survey.js';
 import { isWithin, NO_TRANSACTIONS, readTransactions, unionOf } from '../survey/transaction-set.js';
 
@@ -9,22 +11,31 @@ export function lookThrough(session: LockSession, timeoutMs: number): Promise<No
   return surveyNode(session.voter, session.connection.version, (sql) => session.ask(sql, timeoutMs));
 }
 
+/** Of those that are held, the nodes besides the candidate in which `plan` lets nothing move any more. */
+export function frozenAmong(
+  { steps, to }: FailoverPlan,
+  sessions: ReadonlyMap<NodeId, LockSession>,
+): readonly LockSession[] {
+  const frozen = new Set(steps.filter(({ phase }) => phase === 'freeze').map(({ node }) => node));
+  return [...sessions.values()].filter(({ voter }) => voter !== to && frozen.has(voter));
+}
+
 /**
- * That `candidate` has everything that each of `others` has received, but for what it `mayLack`. Rejects with `ERR_CHANGE_REFUSED`: what was planned from was
- * read before anything was locked.
+ * That `candidate` has everything that each of `others` has received, but for what it `mayLack`; all of them as they were found.
+ * Rejects with `ERR_CHANGE_REFUSED`: what was planned from was read before anything was locked.
  */
 export async function assertComplete(
   candidate: LockSession,
   others: readonly LockSession[],
   timeoutMs: number,
   mayLack = '',
-): Promise<void> {
+): Promise<readonly NodeSurvey[]> {
   const mine = await lookThrough(candidate, timeoutMs);
   const spared = readTransactions(mine.version.flavor, mayLack) ?? NO_TRANSACTIONS;
-  await Promise.all(
+  const all = await Promise.all(
     others.map(async (other) => {
       const theirs = await lookThrough(other, timeoutMs);
-      if (isWithin(theirs.reached, unionOf(mine.reached, spared))) return;
+      if (isWithin(theirs.reached, unionOf(mine.reached, spared))) return theirs;
       throw new StormlampError(
         ErrorCode.CHANGE_REFUSED,
         `${other.voter} has received transactions that ${candidate.voter} lacks; the change is planned anew`,
@@ -32,6 +43,7 @@ export async function assertComplete(
       );
     }),
   );
+  return [mine, ...all];
 }
 
 /** That `other` has exactly what `candidate` has. Rejects with `ERR_CHANGE_REFUSED`. */

@@ -9,11 +9,12 @@ import type { StatusRow } from '../../mysql/replica-status.js';
 import type { LockSession } from '../locks/lock-session.js';
 import { MajorityLock } from '../locks/majority-lock.js';
 import type { FailoverPlan, PlanStep } from '../plan/failover-plan.js';
+import { FROZEN, frozenText } from '../plan/frozen-replicas.js';
 import { isEventPlan } from '../plan/plan-events.js';
 import { type HeldVoter, mayPromote, votesMayChangeFrom } from '../protocol/change-permit.js';
 import { lockName } from '../protocol/lock-name.js';
 import { assertMajority, votersAmong } from './assert-majority.js';
-import { assertClosed, assertComplete, assertSame, lookThrough } from './compare-nodes.js';
+import { assertClosed, assertComplete, assertSame, frozenAmong, lookThrough } from './compare-nodes.js';
 import type { ExecutionOutcome, ExecutorOptions } from './executor-options.js';
 import { phasesOf } from './phases-of.js';
 import { PlanValues } from './plan-values.js';
@@ -49,7 +50,7 @@ export class PlanExecutor {
   constructor(plan: FailoverPlan, options: ExecutorOptions) {
     this.#plan = plan;
     this.#options = options;
-    this.#values = new PlanValues(options.values);
+    this.#values = new PlanValues({ ...options.values, [FROZEN]: frozenText(plan) });
     this.#votes = new VotesGiven(plan.to, options.rules.voters);
   }
 
@@ -295,10 +296,9 @@ export class PlanExecutor {
 
   /** Positions were read before anything was locked; now they do not move any more. */
   async #assertComplete({ mayLack }: PlanStep): Promise<void> {
-    const { to, steps } = this.#plan;
-    const frozen = steps.filter(({ phase, node }) => phase === 'freeze' && node !== to && node !== null);
-    const others = frozen.flatMap(({ node }) => this.#lock?.sessions.get(node ?? '') ?? []);
-    await assertComplete(this.#session(to), others, STATEMENT_MS, mayLack);
+    const others = frozenAmong(this.#plan, this.#lock?.sessions ?? new Map());
+    const found = await assertComplete(this.#session(this.#plan.to), others, STATEMENT_MS, mayLack);
+    this.#values.set(FROZEN, frozenText(this.#plan, found));
   }
 
   /** Before the promotion those that could vote: who was left out, or is not held, is not made to. After it those that do. */

@@ -10,7 +10,12 @@ export class PlanValues {
 
   /** Begins with the given values, which may hold any character but those that SQL modes disagree about. */
   constructor(given: Readonly<Record<string, string>>) {
-    for (const [name, value] of Object.entries(given)) this.#values.set(name, value.replaceAll("'", "''"));
+    for (const [name, value] of Object.entries(given)) this.set(name, value);
+  }
+
+  /** Keeps a text that is made here, and has no character that SQL modes disagree about. */
+  set(name: string, value: string): void {
+    this.#values.set(name, value.replaceAll("'", "''"));
   }
 
   /** Keeps the first columns of an answer under `names`, separated by blanks. */

@@ -4,12 +4,13 @@ import type { StatusRow } from '../../mysql/replica-status.js';
 import type { ProbeFailure } from '../../topology/node-description.js';
 import type { JournalKind, JournalRecord } from '../failover-journal.js';
 import type { EpochStart } from '../lease/epoch-start.js';
+import { frozenIn } from '../plan/frozen-replicas.js';
 import { fenceStateSql, readFenceState } from '../self-fence/fence-state.js';
 import type { Voter } from '../voters.js';
 import { closedNoteOf, closedNoteSql } from './closed-note.js';
 import { noTable, onConnection, write } from './meta-session.js';
 import { FIRST_TABLES, LATER_TABLES, META_TABLES } from './meta-tables.js';
-import { type Literal, NAME_LIMIT, text } from './meta-text.js';
+import { DETAILS_LIMIT, type Literal, NAME_LIMIT, text } from './meta-text.js';
 import type { NodeStanding } from './node-standing.js';
 import { isOrderedSql } from './order-locks.js';
 import { owesSemiSyncSql, paidSemiSyncSql } from './owed-semi-sync.js';
@@ -238,8 +239,18 @@ export class MetaStore {
     await write(
       voter,
       (literal) =>
-        `UPDATE ha_meta.operation SET ended_at=SYSDATE(6), outcome=${text(outcome)}, details=${literal(details)} ` +
+        `UPDATE ha_meta.operation SET ended_at=SYSDATE(6), outcome=${text(outcome)}, details=${literal(details, DETAILS_LIMIT)} ` +
         `WHERE op_id=${text(opId)} AND ended_at IS NULL`,
+    );
+  }
+
+  /** Writes how the change of a process that died has ended; what it has noted itself is kept. */
+  async endOther(voter: Voter, opId: string, outcome: string): Promise<void> {
+    await onConnection(voter, (ask) =>
+      ask(
+        `UPDATE ha_meta.operation SET ended_at=SYSDATE(6), outcome=${text(outcome)}, ` +
+          `details=COALESCE(details, 'ended by another process') WHERE op_id=${text(opId)} AND ended_at IS NULL`,
+      ),
     );
   }
 
@@ -328,8 +339,9 @@ export class MetaStore {
   async newest(voter: Voter, count: number): Promise<readonly JournalRecord[]> {
     const rows = await this.#read(
       voter,
-      `SELECT op_id, UNIX_TIMESTAMP(at) AS at, kind, epoch, nodes, message FROM ha_meta.journal ` +
-        `WHERE cluster='${this.#cluster}' ORDER BY id DESC LIMIT ${Math.min(Math.max(0, Math.floor(count)), 1_000)}`,
+      'SELECT j.op_id AS op_id, UNIX_TIMESTAMP(j.at) AS at, j.kind AS kind, j.epoch AS epoch, j.nodes AS nodes, j.message AS message, ' +
+        "o.details AS details FROM ha_meta.journal j LEFT JOIN ha_meta.operation o ON j.kind='change-done' AND o.op_id=j.op_id " +
+        `WHERE j.cluster='${this.#cluster}' ORDER BY j.id DESC LIMIT ${Math.min(Math.max(0, Math.floor(count)), 1_000)}`,
     );
     return rows.map((row) => ({
       opId: String(row['op_id']),
@@ -340,6 +352,7 @@ export class MetaStore {
         .split(' ')
         .filter((node) => node !== ''),
       message: String(row['message']),
+      ...frozenOf(row['details']),
     }));
   }
 
@@ -360,6 +373,11 @@ const OPERATION =
 function acknowledgedBy({ acknowledged_by: by, ordered }: StatusRow): string | null {
   if (typeof by === 'string') return by;
   return Number(ordered) === 1 ? 'somebody who waits for a primary to write it on' : null;
+}
+
+function frozenOf(details: unknown): Pick<JournalRecord, 'frozen'> {
+  const frozen = typeof details === 'string' ? frozenIn(details) : undefined;
+  return frozen === undefined ? {} : { frozen };
 }
 
 function operationOf(row: StatusRow): OpenOperation {

@@ -5,6 +5,8 @@ export type Literal = (value: string, limit?: number) => string;
 
 /** So many UTF-16 units have room in a TEXT, whatever letters they are. */
 const TEXT_LIMIT = 20_000;
+/** So much of the details of a change is kept: they are an object, which is of no use when it is cut. */
+export const DETAILS_LIMIT = 1_000_000;
 /** Width of the columns of names. */
 export const NAME_LIMIT = 128;
 

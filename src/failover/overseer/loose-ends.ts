@@ -30,7 +30,7 @@ export class LooseEnds {
     const { epoch, opId: current, ends } = await meta.looseEnds(voter);
     const old = ends.filter(({ opId, ageS }) => ageS >= CLOSE_S && !this.#telling.has(opId));
     const close = async ({ opId, to }: LooseEnd): Promise<void> => {
-      await meta.end(voter, opId, to === primary ? 'done' : 'undone', 'ended by another process');
+      await meta.endOther(voter, opId, to === primary ? 'done' : 'undone');
       await meta.told(voter, opId);
     };
     const owed = owedOf(old, current);

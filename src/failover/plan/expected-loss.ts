@@ -10,6 +10,7 @@ import {
   type TransactionSet,
   unionOf,
 } from '../survey/transaction-set.js';
+import type { CommitWaits } from './commit-waits.js';
 import { type ExpectedLoss, NO_LOSS } from './failover-plan.js';
 
 /** What the dead primary was last seen to have. */
@@ -38,22 +39,6 @@ export interface LastSeen {
   readonly semiSync: boolean;
   /** How that was set up; absent when it was not in force, or nobody was told. */
   readonly waits?: CommitWaits | undefined;
-}
-
-/** How commits waited for replicas when the primary was last seen. */
-export interface CommitWaits {
-  /** Replicas that acknowledged. */
-  readonly acknowledgers: number;
-  /** How many had to. */
-  readonly waitFor: number;
-  /** After so long without an acknowledgement commits waited no more, milliseconds. */
-  readonly timeoutMs: number;
-  /** For how long a commit may have waited already, milliseconds. */
-  readonly waitedMs: number;
-  /** Whether nobody saw a commit before it was acknowledged. */
-  readonly afterSync: boolean;
-  /** Whether they went on waiting when fewer replicas were connected than had to acknowledge. */
-  readonly waitsAlone: boolean;
 }
 
 /** The replicas of the dead primary. */

@@ -2,6 +2,7 @@
 import type { NodeId } from '../../common/node-address.js';
 import type { Evidence } from '../detector/evidence.js';
 import type { FailureKind } from '../failure-kind.js';
+import type { CommitWaits } from './commit-waits.js';
 
 /** The kinds of changes. */
 export type PlanKind =
@@ -155,6 +156,8 @@ export interface FailoverPlan {
   readonly steps: readonly PlanStep[];
   /** What is expected to be lost; nothing by a switchover. */
   readonly loss: ExpectedLoss;
+  /** How commits on the old primary waited for replicas when it was last seen; absent when none waited, or nobody knows. */
+  readonly commitWaits?: CommitWaits | undefined;
   /** The nodes that cannot become the primary. */
   readonly excluded: readonly ExcludedNode[];
   /** What an operator should know before. */

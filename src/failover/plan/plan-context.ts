@@ -15,6 +15,7 @@ import { type Dialect, dialectOf, type ReplicationSource } from './dialect.js';
 import { escaped } from './escaped.js';
 import type { PlanKind, PlanStep } from './failover-plan.js';
 import { STOP_MS } from './freeze-steps.js';
+import { FROZEN } from './frozen-replicas.js';
 import type { SemiSyncChoice } from './semi-sync-choice.js';
 import { oweSteps, semiSyncSteps } from './semi-sync-steps.js';
 import { statementsOf } from './statement-steps.js';
@@ -179,7 +180,7 @@ export function promoteSteps(
       : [
           step(
             'begin',
-            beginSql(context, begins.kind, begins.from, node),
+            beginSql(context, begins.kind, begins.from, node, `{${FROZEN}}`),
             'others know what to end, and of the block',
           ),
         ]),

@@ -187,6 +187,7 @@ export function planFailover(given: PlanContext, cause: FailoverCause): Failover
       candidate.reached,
       { flavor: candidate.version.flavor, givenUp },
     ),
+    ...(lastSeen?.waits === undefined ? {} : { commitWaits: lastSeen.waits }),
     excluded,
     warnings: [
       ...unsharedWarnings(group, unshared, to),

@@ -99,6 +99,13 @@ async function run(
   return { outcome, told };
 }
 
+test('what was found of the replicas has a place in statements from the beginning on', async () => {
+  const servers = [new Server('old'), new Server('new'), new Server('third')];
+  const { outcome } = await run(servers, [statement('new', 'promote', "NOTE '{frozen}'")]);
+  expect(outcome).toMatchObject({ ok: true });
+  expect(servers[1]?.sent).toContain(`NOTE '{"replicas":{},"commitWaits":null}'`);
+});
+
 describe('a statement from which there is no way back', () => {
   const steps = [
     statement('old', 'close-old', 'CLOSE', { undo: 'OPEN' }),
