@@ -75,9 +75,12 @@ describe('cuts between processes and servers', () => {
       const ids = new Set(lawful.map(({ id }) => id));
       const overlap = await overlapMs(world.first, next, ids);
       expect(overlap).toBeLessThan(0);
-      for (const id of await lawless.stop()) ids.add(id);
-      const control = await overlapMs(world.first, next, ids);
+      const others = await lawless.stop();
+      const control = await overlapMs(world.first, next, new Set([...ids, ...others]));
       expect(control).toBeGreaterThan(0);
+      // The watcher of two primaries finds the lawless writer, too, and nothing without it.
+      expect(await world.twoPrimaries(others)).toEqual([expect.stringMatching(/^two primaries: /)]);
+      expect(await world.twoPrimaries()).toEqual([]);
       replication.heal();
       world.network('a').heal();
       world.network('b').heal();
@@ -90,7 +93,7 @@ describe('cuts between processes and servers', () => {
         'the first process writes there, too',
         () => around(world, 'a', healed).first < Number.POSITIVE_INFINITY,
       );
-      const { lost, acknowledged } = await world.finish({ mayLose: true });
+      const { lost, acknowledged } = await world.finish({ mayLose: true, others });
       return {
         silenceBetweenMs: Math.round(after - before),
         overlapMs: Math.round(overlap ?? 0),

@@ -34,4 +34,5 @@ test('what a change of its own tells: how long nobody could write, and how long 
   expect(gapMs).toBeLessThan(receives - began + 2);
   // Nobody has taken it for dead in less than the three seconds of the detector.
   expect(Number(told.detail['outageMs'])).toBeGreaterThan(gapMs + 2_000);
+  await all.finish({ mayLose: true });
 });

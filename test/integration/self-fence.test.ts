@@ -19,7 +19,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
     servers = await startLocalCluster({ php: false, memcached: 0, ...options, serverArgs });
     await servers.primary.query(
       'CREATE TABLE shop.ledger (id VARCHAR(40) NOT NULL, part INT NOT NULL, ' +
-        'at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), KEY (id))',
+        'at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), port INT NULL, KEY (id))',
     );
   });
   afterAll(async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { FailoverOptions } from '../../src/failover/failover-options.js';
 import type { LocalCluster, LocalDatabaseNode } from '../../src/testing/index.js';
 import type { PrivateNetwork } from './private-network.js';
+import { type ReadNote, readNotes } from './read-journal.js';
 import { ROOT } from './run-node.js';
 import { WriteJournal } from './write-journal.js';
 
@@ -24,11 +25,35 @@ export interface AppEvent {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
+/** How many readers a process has. */
+export interface ReaderCounts {
+  /** Those that write in a scope and read what they wrote. */
+  readonly own: number;
+  /** Those that do the same without a scope: nothing promises that they see it. */
+  readonly unscoped: number;
+  /** Those that read the newest rows, outside of a scope. */
+  readonly newest: number;
+}
+
+/** A point of a plan at which a process ends. */
+export interface EndPoint {
+  /** The step, without its node. */
+  readonly step: string;
+  /** Before it, in the middle of it (a statement of it is sent, and not answered), or after it. */
+  readonly phase: 'started' | 'sent' | 'finished';
+  /** The kind of plan. Default: whichever comes there first. */
+  readonly kind?: string;
+  /** SIGSTOP: it can go on later. Default SIGKILL. */
+  readonly signal?: 'SIGKILL' | 'SIGSTOP';
+}
+
 /** How a process is started. */
 export interface AppOptions {
   readonly name: string;
   /** Writers that work at the same time. */
   readonly writers?: number;
+  /** Readers that work at the same time. Default: none. */
+  readonly readers?: Partial<ReaderCounts>;
   /** Pause of a writer after every write, milliseconds. */
   readonly pauseMs?: number;
   /** More options of its failover manager. */
@@ -40,11 +65,12 @@ export interface AppOptions {
     readonly approve?: unknown;
     readonly fence?: unknown;
     readonly beforeFailover?: unknown;
+    readonly beforeSwitchover?: unknown;
     readonly afterPromote?: unknown;
     readonly afterFailover?: unknown;
   };
-  /** The process kills itself when a step of this name begins or has ended. */
-  readonly killAt?: { readonly step: string; readonly phase: 'started' | 'finished' };
+  /** Where the process kills, or stops, itself. */
+  readonly killAt?: EndPoint;
   /** The process lives in a network namespace of its own, and reaches the servers over these links only. */
   readonly network?: PrivateNetwork;
 }
@@ -146,6 +172,7 @@ export class AppFleet {
   readonly #servers: LocalCluster;
   readonly #folder: string = mkdtempSync(join(tmpdir(), 'stormlamp-fleet-'));
   readonly #journals: WriteJournal[] = [];
+  readonly #reads = new Map<string, string>();
 
   private constructor(servers: LocalCluster) {
     this.#servers = servers;
@@ -155,7 +182,7 @@ export class AppFleet {
   static async open(servers: LocalCluster): Promise<AppFleet> {
     await servers.primary.query(
       'CREATE TABLE IF NOT EXISTS shop.ledger (id VARCHAR(40) NOT NULL, part INT NOT NULL, ' +
-        'at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), KEY (id))',
+        'at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), port INT NULL, KEY (id), KEY (at))',
     );
     // What lets processes compare the epoch with every look.
     await servers.primary.query(`GRANT SELECT ON ha_meta.* TO '${servers.accounts.monitor.user}'@'%'`);
@@ -172,11 +199,13 @@ export class AppFleet {
   async start(options: AppOptions): Promise<App> {
     const journal = join(this.#folder, `${options.name}-${this.#journals.length}`);
     this.#journals.push(new WriteJournal(journal));
+    this.#reads.set(`${journal}.reads`, options.name);
     const config = {
       name: options.name,
       mysql: { ...this.#servers.options().mysql, ...options.mysql },
       failover: this.failoverOptions(options.failover),
       writers: options.writers ?? 0,
+      readers: options.readers,
       pauseMs: options.pauseMs ?? 5,
       journal,
       hooks: { approve: 'allow', ...options.hooks },
@@ -199,6 +228,11 @@ export class AppFleet {
     return operations.sort((a, b) => (a.ended ?? 0) - (b.ended ?? 0));
   }
 
+  /** All reads so far that were answered. */
+  reads(): readonly ReadNote[] {
+    return [...this.#reads].flatMap(([file, app]) => readNotes(app, file));
+  }
+
   /** How many writes that began after `from` are acknowledged by now. */
   acknowledgedAfter(from: number): number {
     let count = 0;
@@ -208,14 +242,18 @@ export class AppFleet {
     return count;
   }
 
+  /** How many rows `node` has of each write. */
+  async stored(node: LocalDatabaseNode): Promise<ReadonlyMap<string, number>> {
+    const sql = 'SELECT id, COUNT(*) AS count FROM shop.ledger GROUP BY id';
+    const rows = await node.query<{ id: string; count: number }>(sql);
+    return new Map(rows.map(({ id, count }) => [id, Number(count)]));
+  }
+
   /** Compares what the processes were told with what `node` has. */
   async verdict(node: LocalDatabaseNode): Promise<Verdict> {
     // Before the rows: what is acknowledged after they were read is not among them.
     const operations = this.operations();
-    const rows = await node.query<{ id: string; parts: string; count: number }>(
-      'SELECT id, GROUP_CONCAT(part ORDER BY part) AS parts, COUNT(*) AS count FROM shop.ledger GROUP BY id',
-    );
-    const stored = new Map(rows.map(({ id, count }) => [id, Number(count)]));
+    const stored = await this.stored(node);
     const of = (outcome: Operation['outcome']): readonly Operation[] =>
       operations.filter((each) => each.outcome === outcome);
     const name = ({ id }: Operation): string => id;

@@ -1,24 +1,29 @@
 /**
- * One application process: writes as fast as it is told, notes what it was told of every write, and makes changes of the primary
- * when it is asked to. Started by `AppFleet`.
+ * One application process: writes and reads as fast as it is told, notes what it was told of every write and shown by every read, and
+ * makes changes of the primary when it is asked to. Started by `AppFleet`.
  */
 import { appendFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCluster, isStormlampError } from '../../dist/index.js';
+import { answeringHooks } from './answering-hooks.mjs';
+import { endAt } from './end-at.mjs';
+import { startReaders } from './failover-readers.mjs';
 
 const {
   name,
   mysql,
   failover,
   writers,
+  readers = {},
   pauseMs,
   journal,
   hooks = {},
   killAt,
   ways = [],
 } = JSON.parse(process.argv[2] ?? '{}');
-const clock = () => performance.timeOrigin + performance.now();
+const monotonic = performance.now.bind(performance);
+const clock = () => performance.timeOrigin + monotonic();
 const note = (line) => appendFileSync(journal, `${line}\n`);
 const send = (message) => process.connected && process.send(message);
 
@@ -51,25 +56,10 @@ async function start() {
   }
 }
 
-const readyHooks = {};
-for (const [hook, answer] of Object.entries(hooks)) {
-  readyHooks[hook] = ({ opId, plan, from, to, epoch, outageMs }) => {
-    send({
-      event: 'hook',
-      at: clock(),
-      detail: { hook, opId: opId ?? plan?.opId, from, to, epoch, outageMs },
-    });
-    // A hook that hangs never answers.
-    return answer === 'hang' ? new Promise(() => undefined) : answer;
-  };
-}
-
+const readyHooks = answeringHooks(hooks, (detail) => send({ event: 'hook', at: clock(), detail }));
 const cluster = await start();
 const manager = cluster.failover;
-manager.on('change-step', ({ step, phase }) => {
-  // As when the power goes: nothing is told, nothing is closed.
-  if (killAt?.step === step.id.split('@')[0] && killAt.phase === phase) process.kill(process.pid, 'SIGKILL');
-});
+if (killAt !== undefined) endAt(manager, killAt);
 for (const event of [
   'lease-gained',
   'lease-lost',
@@ -81,6 +71,9 @@ for (const event of [
 ]) {
   manager.on(event, (detail) => send({ event, at: clock(), detail: plain(detail) }));
 }
+cluster.mysql.on('primary-changed', (detail) =>
+  send({ event: 'primary-changed', at: clock(), detail: plain(detail) }),
+);
 manager.on('change-step', ({ step, phase, detail }) =>
   send({ event: 'step', at: clock(), detail: { id: step.id, phase, detail } }),
 );
@@ -96,10 +89,28 @@ manager.on('statement', ({ node, sql, outcome }) =>
   send({ event: 'statement', at: clock(), detail: { node, sql, outcome } }),
 );
 
-let stopping = false;
-let held = false;
-let underWay = 0;
-const loops = Array.from({ length: writers }, (_, index) => writer(`${name}.${index}`));
+/** What keeps writers and readers from going on. */
+const gate = {
+  stopping: false,
+  held: false,
+  underWay: 0,
+  async passed() {
+    while (this.held && !this.stopping) await sleep(5);
+  },
+};
+const loops = [
+  ...Array.from({ length: writers }, (_, index) => writer(`${name}.${index}`)),
+  ...startReaders({
+    me: name,
+    mysql: cluster.mysql,
+    counts: readers,
+    write: (id) => write(id, false),
+    gate,
+    clock,
+    note: (line) => appendFileSync(`${journal}.reads`, `${line}\n`),
+    pauseMs,
+  }),
+];
 process.on('message', async ({ id, command, argument }) => {
   try {
     send({ id, result: plain(await commands[command](argument)) });
@@ -118,28 +129,38 @@ const commands = {
   acknowledge: ({ opId, who }) => manager.acknowledge(opId, who),
   state: () => manager.state,
   block: (ms) => {
-    const until = performance.now() + ms;
-    while (performance.now() < until);
+    const until = monotonic() + ms;
+    while (monotonic() < until);
   },
   shiftClock: (ms) => {
     const real = Date.now.bind(Date);
     Date.now = () => real() + ms;
   },
+  hideStops: () => {
+    // As on a virtual machine that is suspended: the monotonic clock stands still with it.
+    let [last, hidden] = [monotonic(), 0];
+    performance.now = () => {
+      const real = monotonic();
+      if (real - last > 2_000) hidden += real - last;
+      last = real;
+      return real - hidden;
+    };
+  },
   preflight: () => manager.preflight(),
   hold: async () => {
-    held = true;
-    while (underWay > 0) await sleep(5);
+    gate.held = true;
+    while (gate.underWay > 0) await sleep(5);
   },
   go: () => {
-    held = false;
+    gate.held = false;
   },
   async stop() {
-    held = false;
-    stopping = true;
+    gate.held = false;
+    gate.stopping = true;
     await Promise.all(loops);
   },
   async close() {
-    stopping = true;
+    gate.stopping = true;
     await Promise.all(loops);
     await cluster.close();
     setImmediate(() => process.disconnect());
@@ -147,28 +168,35 @@ const commands = {
 };
 
 async function writer(me) {
-  for (let number = 0; !stopping; number += 1) {
-    while (held && !stopping) await sleep(5);
-    const id = `${me}.${number}`;
-    const began = clock();
-    underWay += 1;
-    note(`b ${id} ${began}`);
-    try {
-      if (number % 4 === 3) {
-        await cluster.mysql.transaction(async (connection) => {
-          await connection.query('INSERT INTO ledger (id, part) VALUES (?, 1)', [id]);
-          await connection.query('INSERT INTO ledger (id, part) VALUES (?, 2)', [id]);
-        });
-      } else await cluster.mysql.query('INSERT INTO ledger (id, part) VALUES (?, 1)', [id]);
-      note(`a ${id} ${began} ${clock()} ${number % 4 === 3 ? 2 : 1}`);
-    } catch (error) {
-      const unknown = isUnknown(error);
-      note(`${unknown ? 'u' : 'r'} ${id} ${began} ${clock()} ${error.code ?? error.message}`);
-      // Who is refused does not hammer.
-      await sleep(50);
-    }
-    underWay -= 1;
+  for (let number = 0; !gate.stopping; number += 1) {
+    await gate.passed();
+    gate.underWay += 1;
+    // Who is refused does not hammer.
+    if ((await write(`${me}.${number}`, number % 4 === 3)) === 0) await sleep(50);
+    gate.underWay -= 1;
     if (pauseMs > 0) await sleep(pauseMs);
+  }
+}
+
+/** Writes one row, or two in a transaction, each with the server that took it; how many were acknowledged. */
+async function write(id, isTransaction) {
+  const insert = (connection, part) =>
+    connection.query('INSERT INTO ledger (id, part, port) VALUES (?, ?, @@port)', [id, part]);
+  const rows = isTransaction ? 2 : 1;
+  const began = clock();
+  note(`b ${id} ${began}`);
+  try {
+    if (isTransaction) {
+      await cluster.mysql.transaction(async (connection) => {
+        await insert(connection, 1);
+        await insert(connection, 2);
+      });
+    } else await insert(cluster.mysql, 1);
+    note(`a ${id} ${began} ${clock()} ${rows}`);
+    return rows;
+  } catch (error) {
+    note(`${isUnknown(error) ? 'u' : 'r'} ${id} ${began} ${clock()} ${error.code ?? error.message}`);
+    return 0;
   }
 }
 

@@ -42,7 +42,9 @@ export async function lawlessWriter(
   let stopped = false;
   const work = (async () => {
     for (let number = 0; !stopped; number += 1) {
-      await connection.query('INSERT INTO ledger (id, part) VALUES (?, 1)', [`lawless.${number}`]);
+      await connection.query('INSERT INTO ledger (id, part, port) VALUES (?, 1, @@port)', [
+        `lawless.${number}`,
+      ]);
       acknowledged.push(`lawless.${number}`);
       await new Promise((done) => setTimeout(done, 20));
     }
