@@ -1,7 +1,8 @@
 /** When hooks are called in the modes that act, and how long they may hold a change up, on real servers. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type Cluster, createCluster, type FailoverOptions } from '../../src/index.js';
+import { type Cluster, createCluster, type FailoverOptions, type FailoverPlan } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { writableNodes } from '../support/crash-at-step.js';
 import { eventually } from './eventually.js';
 
 const TIMEOUT = { timeout: 240_000 };
@@ -82,5 +83,38 @@ test(
     await servers.primary.query('SET GLOBAL read_only=0');
     await eventually('it is over', () => elected.failover.state.failure === null);
     expect(new Set(told)).toEqual(new Set(['elected read-only-primary ']));
+  },
+);
+
+test(
+  'mode `approve`: the elected process asks with its plan, and fails over once it is allowed',
+  TIMEOUT,
+  async () => {
+    const { primary: old } = servers;
+    const asked: FailoverPlan[] = [];
+    const cluster = await begin({
+      mode: 'approve',
+      leaseMs: 1_200,
+      detector: { downAfterMs: 1_000, downAfterFailures: 2 },
+      hooks: {
+        approve: async ({ plan }) => {
+          // Nothing is done before it has answered.
+          expect(await writableNodes(servers)).toEqual([]);
+          asked.push(plan);
+          return asked.length === 1 ? { veto: 'nobody is awake' } : 'allow';
+        },
+      },
+    });
+    const blocked: string[] = [];
+    cluster.failover.on('failover-blocked', ({ why }) => void blocked.push(why));
+    await old.kill();
+    const [next] = await eventually('another node takes writes', async () => {
+      const writable = await writableNodes(servers);
+      return writable.length === 1 ? writable : undefined;
+    });
+    expect(blocked[0]).toBe('Not approved: nobody is awake');
+    expect(asked).toHaveLength(2);
+    for (const plan of asked) expect(plan).toMatchObject({ kind: 'failover', from: old.id, to: next?.id });
+    expect(asked[0]?.opId).not.toBe(asked[1]?.opId);
   },
 );
