@@ -1,7 +1,7 @@
 /**
  * `npm run chaos`: the long runs of `test/chaos`, all of them or those that are named: `npm run chaos -- sessions`.
  * `--seconds=N`, `--workers=N`, `--operations=N` and `--pairs=N` change how long, how hard and how much; `--seed=N` repeats
- * a run that draws lots.
+ * a run that draws lots. A summary of all scenarios is told in the end, and written to `chaos-report.md`.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -52,7 +52,9 @@ await runScript(async () => {
   const files = (positionals.length === 0 ? stories : positionals).map((name) =>
     join(FOLDER, `${name}.test.ts`),
   );
-  const { code } = await runBin('vitest', ['run', '--project', 'chaos', ...files], {
+  const reporters = ['default', join(ROOT, 'test', 'support', 'chaos-reporter.ts')];
+  const told = reporters.map((reporter) => `--reporter=${reporter}`);
+  const { code } = await runBin('vitest', ['run', '--project', 'chaos', ...told, ...files], {
     output: 'stdout',
     env: { ...env, NODE_ENV: 'test' },
   });

@@ -1,6 +1,8 @@
 /** The process that made a change dies before it has told of it: another one calls the hooks, and knows of the failover. */
 import { afterEach, expect, test } from 'vitest';
 import type { FailoverPlan } from '../../src/failover/plan/failover-plan.js';
+import { now } from '../support/app-fleet.js';
+import { countsOf, noteMeta } from '../support/chaos-meta.js';
 import { World } from '../support/failover-world.js';
 
 let world: World | undefined;
@@ -8,10 +10,11 @@ afterEach(async () => {
   await world?.[Symbol.asyncDispose]();
 });
 
-test('killed when writes flow again', { timeout: 600_000 }, async () => {
+test('killed when writes flow again', { timeout: 600_000 }, async ({ task }) => {
   const hooks = { afterPromote: 'allow', afterFailover: 'allow' };
   world = await World.open({ hooks });
   const all = world;
+  noteMeta(task, { servers: all.name });
   const toldOf = (opId: string, hook: string): boolean =>
     all.event('hook', 0, ({ detail }) => detail['hook'] === hook && detail['opId'] === opId) !== undefined;
   const planOf = (name: string): FailoverPlan => {
@@ -47,6 +50,10 @@ test('killed when writes flow again', { timeout: 600_000 }, async () => {
   await all.node(failed.to).kill();
   const blocked = await all.until('a second failover is blocked', () => all.event('failover-blocked', since));
   expect(blocked.detail['why']).toContain(`The failover ${failed.opId} from ${failed.from} to ${failed.to}`);
+  await all.node(failed.to).start();
+  const back = now();
+  await all.until('writes go on', () => all.acknowledgedAfter(back) > 5);
+  noteMeta(task, countsOf(await all.finish({ mayLose: true })));
 
   function planMade(): unknown {
     return all.event('change-done', 0, ({ detail }) => (detail['plan'] as FailoverPlan).kind === 'failover');

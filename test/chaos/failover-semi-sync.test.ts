@@ -8,6 +8,7 @@ import type { FailoverPlan } from '../../src/failover/plan/failover-plan.js';
 import type { LocalDatabaseNode } from '../../src/testing/index.js';
 import { CLIENT_DATABASES } from '../integration/client-databases.js';
 import { now } from '../support/app-fleet.js';
+import { countsOf, noteMeta } from '../support/chaos-meta.js';
 import { World } from '../support/failover-world.js';
 
 const TIMEOUT = { timeout: 600_000 };
@@ -22,6 +23,8 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
     processes: ['a'],
     writers: 1,
     pauseMs: 200,
+    // Whoever kills a node does it between two writes.
+    readers: { own: 0 },
   };
 
   /** Whether commits on `node` wait, and how many replicas are connected that acknowledge. */
@@ -51,8 +54,9 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
     await world.until('writes go on', () => world.acknowledgedAfter(since) > 30);
   }
 
-  test('the primary dies, comes back, and so does the other one', TIMEOUT, async () => {
+  test('the primary dies, comes back, and so does the other one', TIMEOUT, async ({ task }) => {
     await using world = await World.open(two);
+    noteMeta(task, { servers: world.name });
     const [other] = world.servers.replicas;
     if (other === undefined) throw new Error('there is no replica');
     for (const [dead, next] of [
@@ -75,11 +79,12 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
       await backAndAcknowledging(world, dead, next);
     }
     // The statements of both nodes are those of replicas by now.
-    await world.finish({ hadSource: () => false });
+    noteMeta(task, countsOf(await world.finish({ hadSource: () => false })));
   });
 
-  test('a switchover keeps it on where the old primary acknowledges', TIMEOUT, async () => {
+  test('a switchover keeps it on where the old primary acknowledges', TIMEOUT, async ({ task }) => {
     await using world = await World.open(two);
+    noteMeta(task, { servers: world.name });
     const [other] = world.servers.replicas;
     if (other === undefined) throw new Error('there is no replica');
     const since = now();
@@ -89,6 +94,6 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
       const [enabled, clients] = await waitsOn(world, other);
       return enabled && clients === 1;
     });
-    await world.finish();
+    noteMeta(task, countsOf(await world.finish()));
   });
 });

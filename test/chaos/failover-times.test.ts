@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { FailoverOptions } from '../../src/failover/failover-options.js';
 import { DATABASES } from '../integration/database-matrix.js';
 import { now } from '../support/app-fleet.js';
+import { noteMeta } from '../support/chaos-meta.js';
 import { rank, table } from '../support/chaos-report.js';
 import { World, type WorldOptions } from '../support/failover-world.js';
 
@@ -47,7 +48,7 @@ async function takeOver(options: WorldOptions, signal: 'SIGKILL' | 'SIGSTOP'): P
 }
 
 describe.each(CASES)('$server, $name', ({ server, options, name, failover }) => {
-  test.each(['SIGKILL', 'SIGSTOP'] as const)('%s', async (signal) => {
+  test.for(['SIGKILL', 'SIGSTOP'] as const)('%s', async (signal, { task }) => {
     const seen: Takeover[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
       seen.push(await takeOver({ ...options, failover }, signal));
@@ -64,6 +65,7 @@ describe.each(CASES)('$server, $name', ({ server, options, name, failover }) => 
       ...shown.map((ms) => `${(ms / 1_000).toFixed(1)} s`),
       lost,
     ]);
+    noteMeta(task, { servers: server, lost, seen: `${times.length} takeovers` });
     expect(times.every((ms) => ms > 0)).toBe(true);
   });
 });

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { ChangeResult } from '../../src/failover/change/change-control.js';
 import { DATABASES } from '../integration/database-matrix.js';
 import { now } from '../support/app-fleet.js';
+import { countsOf, noteMeta } from '../support/chaos-meta.js';
 import { rank, table } from '../support/chaos-report.js';
 import { writableNodes } from '../support/crash-at-step.js';
 import { World } from '../support/failover-world.js';
@@ -37,7 +38,7 @@ afterAll(() => {
 });
 
 describe.each(DATABASES)('$name', ({ name, options }) => {
-  test(`${ROUND_TRIPS} times there and back while three processes write`, async () => {
+  test(`${ROUND_TRIPS} times there and back while three processes write and read`, async ({ task }) => {
     await using world = await World.open({ ...options, processes: ['a', 'b', 'c'], pauseMs: 20 });
     const gaps: number[] = [];
     const catchUps: number[] = [];
@@ -70,7 +71,9 @@ describe.each(DATABASES)('$name', ({ name, options }) => {
     }
     for (const [step, times] of steps)
       profileRows.push([name, step, `${rank(times, 0.5)} ms`, `${rank(times, 0.99)} ms`]);
-    const { acknowledged, refused, unknown, lost, doubled } = await world.finish();
+    const verdict = await world.finish();
+    const { acknowledged, refused, unknown, lost, doubled } = verdict;
+    noteMeta(task, { servers: world.name, ...countsOf(verdict), seen: `${gaps.length} switchovers` });
     rows.push([
       name,
       gaps.length,
