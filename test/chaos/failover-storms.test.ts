@@ -20,12 +20,12 @@ async function failureBecomes(world: World, wanted: string | null): Promise<void
 }
 
 describe('processes', () => {
-  scenario('13 the elected process dies, and ten begin at once', {}, async (world) => {
+  scenario('13 the elected process dies, and twenty begin at once', {}, async (world) => {
     const since = now();
     world.leader().signal('SIGKILL');
     // On a machine that is too busy to answer anybody some give up; that is what supervisors are for.
     const herd = await Promise.allSettled(
-      Array.from({ length: 10 }, (_, index) => world.app(`herd${index}`, 0, { maxLoss: 'any' })),
+      Array.from({ length: 20 }, (_, index) => world.app(`herd${index}`, 0, { maxLoss: 'any' })),
     );
     await world.until(
       'another one is elected',
@@ -117,7 +117,11 @@ describe('links', () => {
     const since = now();
     const slices = world.first.faults.slice({ bytes: 1, only: 'clients' });
     await writesGoOn(world);
-    for (let round = 0; round < 5; round += 1) {
+    const unknownSoFar = (): number =>
+      world.fleet.operations().filter(({ outcome, began }) => outcome === 'unknown' && began > since).length;
+    // Until one of them was in the middle of an answer.
+    let rounds = 0;
+    for (; rounds < 5 || (rounds < 100 && unknownSoFar() === 0); rounds += 1) {
       const reset = world.first.faults.reset({ only: 'clients' });
       await new Promise((done) => setTimeout(done, 50));
       reset.heal();
@@ -126,7 +130,8 @@ describe('links', () => {
     slices.heal();
     await world.noFailover(since, 100);
     const { unknown, acknowledged } = await world.finish();
-    return { unknown, acknowledged };
+    expect(unknown).toBeGreaterThan(0);
+    return { unknown, acknowledged, rounds };
   });
 });
 
@@ -156,6 +161,19 @@ describe('hooks', () => {
   scenario(
     '49h a hook that hangs is a veto',
     { hooks: { beforeFailover: 'hang' }, failover: { hookPolicy: { timeoutMs: { beforeFailover: 1_000 } } } },
+    (world) => givenUp(world, 'beforeFailover'),
+  );
+
+  scenario('49t a hook that throws is a veto', { hooks: { beforeFailover: 'throw' } }, (world) =>
+    givenUp(world, 'the hook is broken'),
+  );
+
+  scenario(
+    '49l a hook that answers after its time is a veto',
+    {
+      hooks: { beforeFailover: { afterMs: 2_000, answer: 'allow' } },
+      failover: { hookPolicy: { timeoutMs: { beforeFailover: 1_000 } } },
+    },
     (world) => givenUp(world, 'beforeFailover'),
   );
 });
