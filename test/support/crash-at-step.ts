@@ -1,21 +1,23 @@
 /** Kills the process that makes a change at one step of its plan, and looks whether another one finishes or undoes it. */
+
+import type { FailoverPlan } from '../../src/failover/plan/failover-plan.js';
 import type { LocalCluster, LocalDatabaseNode } from '../../src/testing/index.js';
 import { eventually } from '../integration/eventually.js';
-import { type App, type AppFleet, now, type Verdict } from './app-fleet.js';
+import { type App, type AppFleet, type EndPoint, now, type Verdict } from './app-fleet.js';
 
 /** Where the process dies. */
-export interface CrashPoint {
-  /** The step, without its node. */
-  readonly step: string;
-  /** Before it, or after it. */
-  readonly phase: 'started' | 'finished';
-}
+export type CrashPoint = Pick<EndPoint, 'step' | 'phase' | 'kind'>;
+
+/** Starts a process that acts when it is asked to, and dies at a point of its plan. */
+export type StartVictim = (name: string, killAt: EndPoint) => Promise<App>;
 
 /** What came of it. */
 export interface CrashResult {
   readonly point: CrashPoint;
   /** Whether the process died there; false when its change went by without that step. */
   readonly died: boolean;
+  /** The steps of its plan, without their nodes, each once; none where another process was faster. */
+  readonly steps: readonly string[];
   /** How long nobody's write was acknowledged, milliseconds. */
   readonly outageMs: number;
   /** The primary in the end. */
@@ -31,8 +33,9 @@ export async function crashAtStep(
   servers: LocalCluster,
   fleet: AppFleet,
   point: CrashPoint,
+  start: StartVictim = victimOf(fleet),
 ): Promise<CrashResult> {
-  return await crash(servers, fleet, point, (victim) => victim.ask('switchover'));
+  return await crash(servers, fleet, { point, start, work: (victim) => victim.ask('switchover') });
 }
 
 /**
@@ -43,12 +46,13 @@ export async function crashInFailover(
   servers: LocalCluster,
   fleet: AppFleet,
   point: CrashPoint,
+  start: StartVictim = victimOf(fleet),
 ): Promise<CrashResult> {
   const [old] = await writableNodes(servers);
   if (old === undefined) throw new Error('no node takes writes');
   const apps = [...fleet.apps];
   let killed = false;
-  const result = await crash(servers, fleet, point, async (victim) => {
+  const work = async (victim: App): Promise<void> => {
     if (!killed) {
       killed = true;
       const held = apps.filter(({ alive }) => alive);
@@ -58,7 +62,8 @@ export async function crashInFailover(
       await Promise.all(held.map((app) => app.ask('go')));
     }
     await victim.ask('failover', { force: true, acceptLoss: true });
-  });
+  };
+  const result = await crash(servers, fleet, { point, start, work });
   await old.start();
   await eventually(
     `after ${point.step} ${point.phase} the old primary follows`,
@@ -80,13 +85,13 @@ export async function crashInForcedFailover(
   servers: LocalCluster,
   fleet: AppFleet,
   point: CrashPoint,
+  start: StartVictim = victimOf(fleet),
 ): Promise<CrashResult> {
   const apps = [...fleet.apps];
-  return await crash(
-    servers,
-    fleet,
+  return await crash(servers, fleet, {
     point,
-    async (victim) => {
+    start,
+    work: async (victim) => {
       const held = apps.filter(({ alive }) => alive);
       await Promise.all(held.map((app) => app.ask('hold')));
       const [old] = await writableNodes(servers);
@@ -98,8 +103,8 @@ export async function crashInForcedFailover(
         await Promise.all(held.map((app) => app.ask('go')));
       }
     },
-    true,
-  );
+    mayDiverge: true,
+  });
 }
 
 /** Takes a replica's source away, and kills the process that gives it back at `point`. */
@@ -107,8 +112,9 @@ export async function crashInRejoin(
   servers: LocalCluster,
   fleet: AppFleet,
   point: CrashPoint,
+  start: StartVictim = victimOf(fleet),
 ): Promise<CrashResult> {
-  return await crash(servers, fleet, point, async (victim) => {
+  const work = async (victim: App): Promise<void> => {
     const [primary] = await writableNodes(servers);
     const replica = servers.databases.find((node) => node !== primary);
     if (replica === undefined) throw new Error('a replica is needed');
@@ -119,25 +125,35 @@ export async function crashInRejoin(
       await replica.query(`RESET ${word} ALL`);
     }
     await victim.ask('rejoin', replica.id);
-  });
+  };
+  return await crash(servers, fleet, { point, start, work });
+}
+
+/** Starts it beside the other processes of `fleet`, with the options that they have by default. */
+function victimOf(fleet: AppFleet): StartVictim {
+  return (name, killAt) =>
+    fleet.start({ name, failover: { host: name, leaseMs: 3_000, automatic: false }, killAt });
+}
+
+/** How a process is brought to die. */
+interface Crash {
+  readonly point: CrashPoint;
+  readonly start: StartVictim;
+  readonly work: (victim: App) => Promise<unknown>;
+  /** Whether a node may be left with transactions of its own. */
+  readonly mayDiverge?: boolean;
 }
 
 /** Lets a new process do `work` until it dies at `point`, and waits until everything is well again. */
 async function crash(
   servers: LocalCluster,
   fleet: AppFleet,
-  point: CrashPoint,
-  work: (victim: App) => Promise<unknown>,
-  mayDiverge = false,
+  { point, start, work, mayDiverge = false }: Crash,
 ): Promise<CrashResult> {
   // On a busy machine a process may be too late to see any node at its start, and ends.
   const victim = await eventually(
     'the process that shall die has started',
-    () => {
-      const name = `k${fleet.apps.length}`;
-      const failover = { host: name, leaseMs: 3_000, automatic: false };
-      return fleet.start({ name, failover, killAt: point }).catch(() => undefined);
-    },
+    () => start(`k${fleet.apps.length}`, point).catch(() => undefined),
     120_000,
   );
   const { name } = victim;
@@ -172,10 +188,20 @@ async function crash(
   return {
     point,
     died: !victim.alive,
+    steps: stepsOf(fleet, name, since),
     outageMs: fleet.longestGapMs(since, now()),
     primary: primary.name,
     verdict: await fleet.verdict(primary),
   };
+}
+
+/** The names of the steps of all plans that `app` began since then. */
+export function stepsOf(fleet: AppFleet, app: string, since: number): readonly string[] {
+  const plans = fleet.events.filter(
+    (each) => each.event === 'change-started' && each.app === app && each.at >= since,
+  );
+  const ids = plans.flatMap(({ detail }) => (detail as unknown as FailoverPlan).steps.map(({ id }) => id));
+  return [...new Set(ids.map((id) => id.split('@')[0] ?? ''))];
 }
 
 /** Waits until every replica has executed everything that `primary` has. */
@@ -202,7 +228,7 @@ export async function writableNodes(servers: LocalCluster): Promise<LocalDatabas
   return found;
 }
 
-async function followed(
+export async function followed(
   servers: LocalCluster,
   primary: LocalDatabaseNode | undefined,
   alone: ReadonlySet<string> = new Set(),
