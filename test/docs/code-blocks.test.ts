@@ -185,6 +185,7 @@ const EXECUTED: Readonly<Record<string, readonly [count: number, by: string]>> =
     2,
     'test/docs/failover-page.test.ts; that a node is made anew: failover-rebuild.test.ts',
   ],
+  'docs/failover.md json': [1, 'test/unit/failover/plan/frozen-replicas.test.ts'],
   'docs/freshness.md js': [4, 'test/docs/freshness.test.ts'],
   'docs/freshness.md php': [1, 'test/integration/request-scope.test.ts'],
   'docs/gateway.md ini': [1, 'test/docs/gateway.test.ts'],

@@ -1,4 +1,5 @@
 /** What a failover notes of its replicas: enough to tell later what was never acknowledged, and no more than is known. */
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type FailoverPlan, NO_LOSS } from '../../../../src/failover/plan/failover-plan.js';
 import { frozenIn, frozenText } from '../../../../src/failover/plan/frozen-replicas.js';
@@ -63,6 +64,15 @@ test('of MySQL in its notation, and without GTIDs the place in the log', () => {
     replicas: { db2: { received: `${uuid}:1-100` }, db3: { received: 'binlog.000007:1234' } },
     commitWaits: null,
   });
+});
+
+test('docs/failover.md shows one as it is', () => {
+  const page = readFileSync(new URL('../../../../docs/failover.md', import.meta.url), 'utf8');
+  const shown = /```json\n(.*?)```/s.exec(page)?.[1] ?? '';
+  const surveys = ['db2:3306', 'db3:3306'].map((node, index) =>
+    madeUp(node, { source, executed: ['0-1-5946', '0-1-5940'][index] ?? '', variables: acknowledging }),
+  );
+  expect(frozenIn(shown)).toEqual(frozenIn(frozenText(plan, surveys, seenAt)));
 });
 
 test('nothing is said where nothing was noted, or by something else', () => {
