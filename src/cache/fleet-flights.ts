@@ -3,15 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { pause } from '../common/backoff.js';
 import { outsideRequests } from '../common/outside-requests.js';
 import { Ticker } from '../common/ticker.js';
+import type { MemcachedItem } from '../memcached/memcached-node.js';
 import type { CacheKeys } from './cache-keys.js';
 import { NODE_DOWN, type SharedLevel } from './shared-level.js';
 
 /** The right to make a value. */
 export interface Flight {
-  /** Whether nobody revoked it: what was made under it may be stored. */
-  stillOurs(): Promise<boolean>;
+  /** Whether nobody revoked it: what was made under it may be stored. NODE_DOWN where nobody can tell. */
+  stillOurs(): Promise<boolean | typeof NODE_DOWN>;
   /**
-   * Gives it back, once; whether nobody had revoked it until then: what was stored under it may stay. True where nobody can tell.
+   * Gives it back, once; whether nobody had revoked it until then: what was stored under it may stay. False where nobody can tell.
    * Never rejects.
    */
   end(): Promise<boolean>;
@@ -27,8 +28,11 @@ const LONGEST_PAUSE_MS = 100;
 /** A maker that takes longer than so many times `flightMs` hangs, and its mark ends. */
 const LONGEST_FLIGHTS = 60;
 
-/** A flight that binds nobody: the node is down. */
-const ALONE: Flight = Object.freeze({ stillOurs: async () => true, end: async () => true });
+/** A flight that nobody can revoke: the node did not answer when it began, whatever it does later. */
+const ALONE: Flight = Object.freeze({
+  stillOurs: async (): Promise<typeof NODE_DOWN> => NODE_DOWN,
+  end: async () => false,
+});
 
 /** The flights of one cache. */
 export class FleetFlights {
@@ -114,14 +118,8 @@ export class FleetFlights {
     if (theirs === NODE_DOWN) return ALONE;
     if (theirs === null) return undefined;
     return {
-      stillOurs: async () => {
-        const found = await markThere();
-        return found !== NODE_DOWN && found?.value.equals(theirs.value) === true;
-      },
-      end: once(async () => {
-        const found = await markThere();
-        return found === NODE_DOWN || found?.value.equals(theirs.value) === true;
-      }),
+      stillOurs: async () => isMark(await markThere(), theirs.value),
+      end: once(async () => isMark(await markThere(), theirs.value) === true),
     };
   }
 
@@ -151,27 +149,30 @@ export class FleetFlights {
         }),
     );
     return {
-      stillOurs: async () => {
-        const found = await this.#shared.on(place, undefined, (node, options) => node.get(key, options));
-        return found !== NODE_DOWN && found?.value.equals(mark) === true;
-      },
+      stillOurs: async () =>
+        isMark(await this.#shared.on(place, undefined, (node, options) => node.get(key, options)), mark),
       end: once(async () => {
         await renewal.close();
         // Without versions it may be somebody else's by now, who then does not store what they make.
         const done = await this.#shared.on(place, undefined, (node, options) =>
           node.delete(key, cas === 0n ? options : { ...options, cas }),
         );
-        return done === NODE_DOWN || done === 'deleted';
+        return done === 'deleted';
       }),
     };
   }
+}
+
+/** Whether what was found is this mark. */
+function isMark(found: MemcachedItem | typeof NODE_DOWN | null, mark: Buffer): boolean | typeof NODE_DOWN {
+  return found === NODE_DOWN ? NODE_DOWN : found?.value.equals(mark) === true;
 }
 
 /** The end of a flight, however often it is asked for. */
 function once(end: () => Promise<boolean>): () => Promise<boolean> {
   let ended: Promise<boolean> | undefined;
   return () => {
-    ended ??= end().catch(() => true);
+    ended ??= end().catch(() => false);
     return ended;
   };
 }

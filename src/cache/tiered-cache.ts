@@ -275,8 +275,9 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     const stored = markedValue(value, plan, this.#options);
     if (generations === undefined) return stored;
     try {
-      if (!(await flight.stillOurs())) return stored;
-      const done = await this.#storeMade(key, stored, plan, generations, over);
+      const ours = await flight.stillOurs();
+      if (ours === false) return stored;
+      const done = await this.#storeMade(key, stored, plan, generations, over, ours);
       if (done.status === 'stored' && done.cas !== 0n && !(await flight.end())) {
         // It was revoked just before it was stored: what was to be removed may have been so already.
         const change: CacheChange = { keys: [key], tags: [] };
@@ -296,12 +297,15 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     plan: CachePlan,
     generations: NotedGenerations,
     over: Replaced,
+    ours: true | typeof NODE_DOWN,
   ): Promise<CacheStoreResult> {
     if (isAbsent(stored) && plan.negativeTtlMs === 0) {
       // There may be one that was to be made anew.
       await this.#values.remove(key, undefined, over.version);
       return { status: 'not-found' };
     }
+    // Whoever removed it meanwhile could not tell its maker: it is for this process only, which is told of changes.
+    if (ours === NODE_DOWN) return { status: 'node-down' };
     const done = await this.#store(key, stored, plan, generations, over.version);
     if (done.status !== 'not-found' || performance.now() <= over.surelyUntil) return done;
     // What was there may have come to its end, or somebody removed it.

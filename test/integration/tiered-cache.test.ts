@@ -702,6 +702,21 @@ describe('a node that is down', () => {
     expect(new Set(await Promise.all(asked))).toEqual(new Set(['made']));
   });
 
+  test('gets nothing that was begun to be made while it did not answer: nobody could tell that it was removed', async () => {
+    const key = newKey();
+    const cache = open({ ...SOON, local: { maxEntries: 0 } });
+    const other = open({ local: { maxEntries: 0 } });
+    await Promise.all([cache.get(key), other.get(key)]);
+    for (const node of servers.memcached) await node.pause();
+    const made = await cache.wrap(key, async () => {
+      for (const node of servers.memcached) await node.resume();
+      expect(await other.delete(key)).toBe(true);
+      return 'outdated';
+    });
+    expect(made).toBe('outdated');
+    expect([await cache.get(key), await other.get(key)]).toEqual([undefined, undefined]);
+  });
+
   test('keeps none of the other tags from being voided for those who asked for errors', async () => {
     const cache = open({ onNodeDown: 'throw', local: { ttlMs: 600_000 } });
     const keys = Array.from({ length: 12 }, newKey);

@@ -1,6 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { createTieredCache } from '../../../src/cache/create-tiered-cache.js';
-import { SharedLevel } from '../../../src/cache/shared-level.js';
+import { NODE_DOWN, SharedLevel } from '../../../src/cache/shared-level.js';
+import type { TieredCache } from '../../../src/cache/tiered-cache.js';
 import { FakeMemcached, FakeMemcachedNode } from '../../../src/testing/fake/fake-memcached.js';
 
 afterEach(() => {
@@ -54,3 +55,49 @@ test('what cannot be read, and comes back when it is removed, is made all the sa
   await using cache = createTieredCache({ nodes: ['cache1:11211'] });
   expect(await cache.wrap('user', () => ({ name: 'ada' }))).toEqual({ name: 'ada' });
 });
+
+/** Two caches of processes that share a node, which may fail to do single operations. */
+function fleetOnOneNode() {
+  const server = new FakeMemcached('cache1:11211');
+  const node = new FakeMemcachedNode(server, undefined);
+  vi.spyOn(SharedLevel.prototype, 'on').mockImplementation(
+    async (_place, _call, work) => await work(node, {}).catch(() => NODE_DOWN),
+  );
+  const open = (): TieredCache => createTieredCache({ nodes: ['cache1:11211'], pollMs: 1 });
+  return { server, node, maker: open(), other: open() };
+}
+
+/** Has the first `times` operations of one kind on `key` fail. */
+function failing(node: FakeMemcachedNode, operation: 'add' | 'getMany', key: string, times: number) {
+  let left = times;
+  const real = node[operation].bind(node) as (...args: readonly unknown[]) => Promise<never>;
+  vi.spyOn(node, operation).mockImplementation(async (...args: readonly unknown[]) => {
+    const [first] = [args[0]].flat();
+    if (first !== key || left === 0) return await real(...args);
+    left -= 1;
+    throw new Error('The answer is late');
+  });
+}
+
+test.each([
+  ['getMany', 'cache.user'],
+  ['add', 'cache.user~make'],
+] as const)(
+  'what is made after the node did not answer (%s) is kept in the process alone: nobody could tell that it was removed',
+  async (operation, key) => {
+    const { server, node, maker, other } = fleetOnOneNode();
+    failing(node, operation, key, 1);
+    const made = await maker.wrap('user', async () => {
+      expect(await other.delete('user')).toBe(true);
+      return 'outdated';
+    });
+    expect(made).toBe('outdated');
+    expect(server.read('cache.user')).toBeUndefined();
+    await expect.poll(() => maker.get('user')).toBeUndefined();
+    failing(node, operation, key, 1);
+    expect(await maker.wrap('user', () => 'made')).toBe('made');
+    expect(await maker.get('user')).toBe('made');
+    expect(server.read('cache.user')).toBeUndefined();
+    await Promise.all([maker.close(), other.close()]);
+  },
+);
