@@ -104,10 +104,24 @@ export class FleetFlights {
     return Math.min(LONGEST_FLIGHTS * this.#flightMs, Math.max(this.#flightMs, life));
   }
 
-  /** Takes the right from whoever has it: what they make is not stored. */
-  async revoke(name: string): Promise<void> {
+  /** Takes the right from whoever has it: what they make is not stored. False when its node is down: it may be stored then. */
+  async revoke(name: string): Promise<boolean> {
     const { key, place } = this.#keys.flightOf(name);
-    await this.#shared.on(place, undefined, (node, call) => node.delete(key, call));
+    const done = await this.#shared.on(place, undefined, (node, call) => node.delete(key, call));
+    return done !== NODE_DOWN;
+  }
+
+  /**
+   * Takes the right from whoever has it, and then does `remove`, which tells whether the value is removed: none that is being made takes
+   * its place.
+   *
+   * @returns whether both are done
+   */
+  async revokeAndRemove(name: string, remove: () => Promise<boolean>): Promise<boolean> {
+    // The maker first: it must not store after the value was removed.
+    if (await this.revoke(name)) return await remove();
+    // A node that answers now, as it did not before, has what the maker may have stored since.
+    return (await remove()) && (await this.revoke(name)) && (await remove());
   }
 
   // Whoever has it takes too long: what is made beside it is stored as long as nobody takes that right away.

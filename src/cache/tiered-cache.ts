@@ -155,14 +155,12 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     });
   }
 
-  /** Removes a value everywhere; one that is being made is not stored either. False when its node is down. Errors: as `get`. */
+  /** Removes a value everywhere; one that is being made is not stored either. False when its node may not have done both. Errors: as `get`. */
   async delete(key: string, options: CallOptions = {}): Promise<boolean> {
     this.#check(key, options);
-    return await this.#log.carryOut({ keys: [key], tags: [] }, async () => {
-      // The maker first: it must not store after the value was removed.
-      await this.#fleet.revoke(key);
-      return await this.#values.remove(key, options);
-    });
+    const remove = (): Promise<boolean> => this.#values.remove(key, options);
+    const work = (): Promise<boolean> => this.#fleet.revokeAndRemove(key, remove);
+    return await this.#log.carryOut({ keys: [key], tags: [] }, work);
   }
 
   /** Voids every value that was stored with one of these tags, everywhere. False when the node of a tag is down. Errors: as `get`. */

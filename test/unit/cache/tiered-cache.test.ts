@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterEach, expect, test, vi } from 'vitest';
 import { createTieredCache } from '../../../src/cache/create-tiered-cache.js';
 import { NODE_DOWN, SharedLevel } from '../../../src/cache/shared-level.js';
@@ -68,7 +69,12 @@ function fleetOnOneNode() {
 }
 
 /** Has the first `times` operations of one kind on `key` fail. */
-function failing(node: FakeMemcachedNode, operation: 'add' | 'getMany', key: string, times: number) {
+function failing(
+  node: FakeMemcachedNode,
+  operation: 'add' | 'delete' | 'getMany',
+  key: string,
+  times: number,
+) {
   let left = times;
   const real = node[operation].bind(node) as (...args: readonly unknown[]) => Promise<never>;
   vi.spyOn(node, operation).mockImplementation(async (...args: readonly unknown[]) => {
@@ -101,3 +107,55 @@ test.each([
     await Promise.all([maker.close(), other.close()]);
   },
 );
+
+test.each([
+  [1, true, undefined],
+  [2, false, 'outdated'],
+])(
+  'a delete that could not tell the maker (%d times) does so when the node answers again, or says that it did not',
+  async (times, done, left) => {
+    const { node, maker, other } = fleetOnOneNode();
+    failing(node, 'delete', 'cache.user~make', times);
+    await maker.wrap('user', async () => {
+      expect(await other.delete('user')).toBe(done);
+      return 'outdated';
+    });
+    await maker.close();
+    expect(await other.get('user')).toBe(left);
+    await other.close();
+  },
+);
+
+test('what its maker stored before it could be told is removed', async () => {
+  const { server, node, maker, other } = fleetOnOneNode();
+  let told = false;
+  let removed: Promise<boolean> | undefined;
+  const making = new AbortController();
+  const removing = new AbortController();
+  const [add, remove] = [node.add.bind(node), node.delete.bind(node)];
+  vi.spyOn(node, 'add').mockImplementation(async (key, ...rest) => {
+    if (key === 'cache.user' && !removing.signal.aborted) await once(removing.signal, 'abort');
+    return await add(key, ...rest);
+  });
+  vi.spyOn(node, 'delete').mockImplementation(async (key, ...rest) => {
+    if (key === 'cache.user~make' && !told) {
+      told = true;
+      throw new Error('The answer is late');
+    }
+    const done = await remove(key, ...rest);
+    if (key !== 'cache.user') return done;
+    removing.abort();
+    if (!making.signal.aborted) await once(making.signal, 'abort');
+    return done;
+  });
+  const make = (): string => {
+    removed = other.delete('user');
+    return 'outdated';
+  };
+  expect(await maker.wrap('user', make)).toBe('outdated');
+  expect(server.read('cache.user')).toBeDefined();
+  making.abort();
+  expect(await removed).toBe(true);
+  expect(server.read('cache.user')).toBeUndefined();
+  await Promise.all([maker.close(), other.close()]);
+});
