@@ -60,7 +60,7 @@ export const ErrorCode = {
   INVALID_KEY: 'ERR_INVALID_KEY',
   /** memcached answered a request with an error status. */
   MEMCACHED: 'ERR_MEMCACHED',
-  /** None of the nodes that may hold the key can be asked, or fewer can take a change than `acks` asks for. On memcached nothing was changed. */
+  /** None of the nodes or mounts that may hold it can be asked, or fewer can take a change than `acks` asks for: then nothing was changed. */
   STORE_DOWN: 'ERR_STORE_DOWN',
   /** The session id is not one that PHP could have made. */
   SESSION_ID: 'ERR_SESSION_ID',

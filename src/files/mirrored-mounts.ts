@@ -261,8 +261,12 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
     await mount.check();
   }
 
-  /** An `ERR_STORE_DOWN` that names every mount and what is wrong with it. */
-  allDown(what: string, failures: ReadonlyMap<Mount, unknown> = new Map()): StormlampError {
+  /** An `ERR_STORE_DOWN`, or another error, that names every mount and what is wrong with it. */
+  allDown(
+    what: string,
+    failures: ReadonlyMap<Mount, unknown> = new Map(),
+    code: ErrorCode = ErrorCode.STORE_DOWN,
+  ): StormlampError {
     const said = this.mounts.map((mount) => {
       const failure = failures.get(mount);
       const { health } = mount;
@@ -271,7 +275,7 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
     });
     const first = this.mounts.find((mount) => failures.has(mount)) ?? this.mounts[0];
     const cause = first === undefined ? undefined : failures.get(first);
-    return new StormlampError(ErrorCode.STORE_DOWN, `${what} (${said.join('; ')})`, {
+    return new StormlampError(code, `${what} (${said.join('; ')})`, {
       cause: cause ?? (first !== undefined && 'error' in first.health ? first.health.error : undefined),
       node: first?.path,
     });

@@ -1,9 +1,11 @@
 /** Changes a shared file on every mount, under the lock of its name, and remembers who missed it. */
 import type { Deadline } from '../common/deadline.js';
+import { ErrorCode } from '../common/stormlamp-error.js';
 import type { Flock } from './flock.js';
 import type { MirroredMounts } from './mirrored-mounts.js';
 import { isSuperseded } from './missed-writes.js';
 import type { Mount } from './mount.js';
+import { assertTakable, assertTaken, type MountAcks, noteTaken } from './mount-acks.js';
 import { withNameLocked } from './name-lock.js';
 import { lookAt, NO_SHARED_COPY, type SharedCopy } from './shared-copy.js';
 import { unusablePlace } from './unusable-place.js';
@@ -17,7 +19,7 @@ export interface SharedFilesParts {
   /** How long locks are waited for, in milliseconds. */
   readonly waitMs: number;
   /** How many mounts must take a change. */
-  readonly acks: 'one' | 'majority' | 'all';
+  readonly acks: MountAcks;
 }
 
 /** A mount that did not take a change. */
@@ -77,8 +79,9 @@ export async function decidingCopy(
  *
  * @param made the version that the file gets
  * @param refused what went wrong already, on mounts that are not to be tried
- * @throws StormlampError `ERR_FILE_NAME` where a folder, or a file on the way, is in its place everywhere, `ERR_FILE_LOCKED`, `ERR_STORE_DOWN` when too few mounts took it or what was missed could not be
- * remembered, `ERR_ABORTED`.
+ * @throws StormlampError `ERR_FILE_NAME` where a folder, or a file on the way, is in its place everywhere, `ERR_FILE_LOCKED`,
+ * `ERR_STORE_DOWN` when no mount took it, or too few can (nothing was changed), `ERR_OUTCOME_UNKNOWN` when too few took it, or what was
+ * missed could not be remembered: it counts, `ERR_ABORTED`.
  */
 export function changeShared(
   parts: SharedFilesParts,
@@ -98,6 +101,7 @@ export function changeShared(
     const record = (superseded: string | null) => ({ name, kind, superseded, at });
     const absent = mirrored.mounts.filter((mount) => !targets.includes(mount));
     if (targets.length === 0) throw mirrored.allDown(`No mount can take ${name}`, failures);
+    assertTakable(mirrored, acks, { what: name, mounts: targets, failures });
     // Written down first: were this process to die after the change, nobody would know that a copy is stale.
     for (const misser of absent) await mirrored.remember(targets, misser, record(before.version));
     const reached: Mount[] = [];
@@ -114,18 +118,17 @@ export function changeShared(
     for (const misser of targets) {
       if (reached.includes(misser)) continue;
       const late = misser.writable ? undefined : [{ version: made }];
-      await mirrored.remember(reached, misser, { ...record(before.version), late });
+      await noteTaken(mirrored.remember(reached, misser, { ...record(before.version), late }));
     }
     // What they had missed before is made good by this.
     for (const mount of reached)
       if (!(await mirrored.forget(mount, name)))
         throw mirrored.allDown(
-          `What ${mount.path} had missed of ${name} before cannot be taken back`,
+          `The change was made, but what ${mount.path} had missed of ${name} before cannot be taken back`,
           failures,
+          ErrorCode.OUTCOME_UNKNOWN,
         );
-    const all = mirrored.mounts.length;
-    const needed = { one: 1, majority: Math.floor(all / 2) + 1, all }[acks];
-    if (reached.length < needed) throw mirrored.allDown(`Too few mounts took ${name}`, failures);
+    assertTaken(mirrored, acks, { what: name, mounts: reached, failures });
     const missed = mirrored.mounts
       .filter((mount) => !reached.includes(mount))
       .map((mount) => ({

@@ -139,7 +139,7 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
    * {@link SharedFiles.close}.
    *
    * @throws StormlampError `ERR_INVALID_OPTION`, `ERR_FILE_NAME` (also for the name of a folder), `ERR_CHECKSUM`,
-   * `ERR_FILE_LOCKED`, `ERR_STORE_DOWN` (too few mounts took it, or what one missed could not be remembered), `ERR_ABORTED`,
+   * `ERR_FILE_LOCKED`, `ERR_STORE_DOWN` (no mount took it, or too few can), `ERR_OUTCOME_UNKNOWN` (too few took it, it counts), `ERR_ABORTED`,
    * `ERR_TIMEOUT`, `ERR_CLOSED`; whatever the source throws.
    */
   async write(

@@ -110,8 +110,8 @@ export abstract class CommonSessionStore<
    *
    * @throws StormlampError `ERR_SESSION_LOCKED`, `ERR_STORE_DOWN` (no copy, or fewer than `acks` asks for, could take it),
    * `ERR_SESSION_TOO_LARGE`, `ERR_PHP_VALUE` (a value that PHP has no counterpart for), `ERR_ACCESS_DENIED`, `ERR_TIMEOUT`,
-   * `ERR_ABORTED`, `ERR_CLOSED`, `ERR_OUTCOME_UNKNOWN` (the lock was lost every time, or a node went away in the midst and fewer copies
-   * than `acks` asks for took it). After an error nothing in `session` is lost.
+   * `ERR_ABORTED`, `ERR_CLOSED`, `ERR_OUTCOME_UNKNOWN` (the lock was lost every time, or a node or mount went away in the midst and fewer
+   * copies than `acks` asks for took it). After an error nothing in `session` is lost.
    */
   async save(session: Session, options?: CallOptions): Promise<SessionSaveResult> {
     this.#checked(session.id);
@@ -172,7 +172,7 @@ export abstract class CommonSessionStore<
    * Removes every copy, under the lock; a session that was loaded with its lock is given as it is, not by its id.
    *
    * @throws StormlampError `ERR_STORE_DOWN` when no copy could be removed; a copy that was missed is the event `copy-missed`, and
-   * is removed when its node or mount is back. `ERR_OUTCOME_UNKNOWN` when it is ended, and fewer nodes than `acks` asks for know that.
+   * is removed when its node or mount is back. `ERR_OUTCOME_UNKNOWN` when it is ended, and fewer nodes or mounts than `acks` asks for know that.
    * Otherwise as `save`.
    */
   async destroy(target: string | Session, options?: CallOptions): Promise<void> {

@@ -5,6 +5,7 @@ import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { publish } from '../diagnostics/channels.js';
 import type { MirroredMounts } from '../files/mirrored-mounts.js';
 import type { MissedWrite } from '../files/missed-writes.js';
+import { assertTakable, assertTaken } from '../files/mount-acks.js';
 import { SessionDocument } from '../php/session-document.js';
 import { commonDate } from './copy-date.js';
 import type { FileCopy } from './file-copy.js';
@@ -20,6 +21,9 @@ import type { FoundSession, KeeperHost, LockedSession, SessionKeeper } from './s
 import { mergeSession } from './session-merge.js';
 import type { SessionSaveResult } from './session-store-port.js';
 import type { SessionChanges } from './session-writer.js';
+
+/** For messages. */
+const THE_SESSION = 'the session';
 
 /** See the head of this file. */
 export class FileSessions implements SessionKeeper<ResolvedFileSessionOptions> {
@@ -93,7 +97,7 @@ export class FileSessions implements SessionKeeper<ResolvedFileSessionOptions> {
   /** {@inheritDoc SessionKeeper.remove} */
   async remove(target: string | Session, deadline: Deadline): Promise<void> {
     await this.#locked(target, deadline, async (copies) => {
-      this.#tellAll('destroy', await copies.remove(await copies.deciding()));
+      this.#assertTaken('destroy', await copies.remove(await copies.deciding()));
     });
   }
 
@@ -176,21 +180,19 @@ export class FileSessions implements SessionKeeper<ResolvedFileSessionOptions> {
         `The session has ${bytes.length} bytes, more than \`sessions.maxBytes\` (${this.options.maxBytes}); nothing was written`,
       );
     }
+    const { mounts, failures } = copies;
+    assertTakable(this.#mirrored, this.options.acks, { what: THE_SESSION, mounts, failures });
     const written = await copies.write(bytes, before, parts);
-    this.#tellAll('save', written);
-    const all = this.#mirrored.mounts.length;
-    const needed = { one: 1, majority: Math.floor(all / 2) + 1, all }[this.options.acks];
-    if (written.reached.length < needed) {
-      const failures = new Map(written.missed.map(({ mount, error }) => [mount, error]));
-      throw this.#mirrored.allDown('Too few mounts took the session', failures);
-    }
+    this.#assertTaken('save', written);
     const paths = written.reached.map(({ path }) => path);
     publish('session', () => ({ operation: 'save', node: paths[0], detail: `${paths.length} copies` }));
     return { outcome: 'saved', copies: paths };
   }
 
-  #tellAll(operation: 'save' | 'destroy', { missed }: CopiesWritten): void {
+  #assertTaken(operation: 'save' | 'destroy', { reached, missed }: CopiesWritten): void {
     for (const { mount, error } of missed) this.#tellMissed(operation, mount.path, error);
+    const failures = new Map(missed.map(({ mount, error }) => [mount, error]));
+    assertTaken(this.#mirrored, this.options.acks, { what: THE_SESSION, mounts: reached, failures });
   }
 
   #tellMissed(operation: 'load' | 'save' | 'touch' | 'destroy', node: string, error: unknown): void {

@@ -1,11 +1,13 @@
 /** All copies of one session file, open and locked: what a save, a removal or a repair works on. */
 import { unlink } from 'node:fs/promises';
 import type { Deadline } from '../common/deadline.js';
+import { ErrorCode } from '../common/stormlamp-error.js';
 import type { Flock } from '../files/flock.js';
 import { type FileCreation, type LockedFile, openLocked } from '../files/locked-file.js';
 import type { MirroredMounts } from '../files/mirrored-mounts.js';
 import type { LateChange, MissedWrite } from '../files/missed-writes.js';
 import type { Mount } from '../files/mount.js';
+import { noteTaken } from '../files/mount-acks.js';
 import { unlessMissing } from '../files/mount-health.js';
 import { shareMissed } from '../files/share-missed.js';
 import { reopened } from '../files/when-stale.js';
@@ -92,6 +94,11 @@ export class LockedCopies {
     }
   }
 
+  /** The mounts whose copies these are, and can be written as far as is known. */
+  get mounts(): readonly Mount[] {
+    return this.#open.filter(({ file }) => file?.readOnly !== true).map(({ mount }) => mount);
+  }
+
   /** What went wrong on the mounts whose copies are not among these. */
   get failures(): ReadonlyMap<Mount, unknown> {
     return this.#failures;
@@ -138,7 +145,8 @@ export class LockedCopies {
    *
    * @param parts what this changes, for the mounts that miss it
    * @param before the copy that counted, which the mounts that are down presumably hold
-   * @throws StormlampError `ERR_STORE_DOWN` when no mount took it, or what was missed could not be remembered.
+   * @throws StormlampError `ERR_STORE_DOWN` when no mount took it, or before it is begun: what is missed could not be remembered;
+   * `ERR_OUTCOME_UNKNOWN` when it is made, and that could not be remembered.
    */
   write(bytes: Buffer, before: FileCopy, parts?: () => MissedWrite['parts']): Promise<CopiesWritten> {
     const at = Date.now();
@@ -250,13 +258,17 @@ export class LockedCopies {
     for (const { one } of failed) {
       const held = await this.#heldBy(one);
       const missed = { ...record(held.version), late: this.#lateOn(one, made) };
-      await mirrored.remember(reached, one.mount, missed, { parts: this.#partsIn(held) });
+      await noteTaken(mirrored.remember(reached, one.mount, missed, { parts: this.#partsIn(held) }));
     }
     // A mount that has this write lacks nothing any more: what PHP writes on the first one from now on is newer than its copy.
     for (const mount of reached) {
       const old = await this.missedBy(mount);
       if (old !== undefined && !(await mirrored.forget(mount, name, old)))
-        throw mirrored.allDown(`What ${mount.path} had missed before cannot be taken back`, failures);
+        throw mirrored.allDown(
+          `The session was changed, but what ${mount.path} had missed before cannot be taken back`,
+          failures,
+          ErrorCode.OUTCOME_UNKNOWN,
+        );
     }
     const missed = [...absent, ...failed.map(({ one }) => one.mount)].map((mount) => ({
       mount,
