@@ -16,7 +16,7 @@ export interface ClusterConfig {
 export const CONFIG_OPTION: { readonly config: { readonly type: 'string' } } = { config: { type: 'string' } };
 
 /** How a `--help` tells where the configuration is from. */
-export const CONFIG_HELP: string = `  --config <file>     the cluster's options (default: stormlamp.config.{mjs,js,cjs,json,ts} here or in a folder above)
+export const CONFIG_HELP: string = `  --config <file>     the cluster's options (default: stormlamp.config.{mjs,js,cjs,json,ts,mts,cts} here or in a folder above)
 
 What the file leaves out is read from ${Object.values(CLUSTER_VARIABLES).join(', ')}.`;
 
@@ -77,6 +77,6 @@ function withApproval(
 function nothingConfigured(): StormlampError {
   return new StormlampError(
     ErrorCode.INVALID_OPTION,
-    `No cluster is configured: there is no stormlamp.config.{mjs,js,cjs,json,ts} here or in a folder above, and none of ${Object.values(CLUSTER_VARIABLES).join(', ')} is set; write the file, or name it with --config`,
+    `No cluster is configured: there is no stormlamp.config.{mjs,js,cjs,json,ts,mts,cts} here or in a folder above, and none of ${Object.values(CLUSTER_VARIABLES).join(', ')} is set; write the file, or name it with --config`,
   );
 }

@@ -1,13 +1,12 @@
 /** Finds and reads the file that configures commands, the gateway's too, and the environment for what the file leaves out. */
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { CLUSTER_VARIABLES, type ClusterOptions, clusterOptionsFromEnvironment } from '../cluster-options.js';
 import { invalidOption } from '../common/option-reader.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { AnySessionOptions } from '../session/store-options.js';
-import { forgetRequired } from './forget-required.js';
+import { importAnew } from './import-anew.js';
 import { unlessInVain } from './vain-wait.js';
 
 /** What was found; the options are not checked yet. */
@@ -23,7 +22,7 @@ export interface FoundConfig {
 }
 
 /** In the order in which they are looked for. */
-const NAMES = ['mjs', 'js', 'cjs', 'json', 'ts'].map((ending) => `stormlamp.config.${ending}`);
+const NAMES = ['mjs', 'js', 'cjs', 'json', 'ts', 'mts', 'cts'].map((ending) => `stormlamp.config.${ending}`);
 const VARIABLE = 'STORMLAMP_CONFIG';
 /** How long a script may take until its options are there, milliseconds: on a terminal somebody may have to answer it. */
 const LIMIT_MS = 15_000;
@@ -122,15 +121,15 @@ async function readConfigFile(
   if (!existsSync(file)) throw bad(`is not there; correct \`${by}\``);
   let value: unknown;
   try {
-    value = extname(file) === '.json' ? parseJson(await readFile(file, 'utf8')) : await exported(file);
+    value = extname(file) === '.json' ? parseJson(await readFile(file, 'utf8')) : await importAnew(file);
   } catch (cause) {
-    if (extname(file) === '.ts' && !stripsTypes()) {
-      throw bad(`cannot be read: Node ${process.versions.node} runs no TypeScript; write it as .mjs`, cause);
+    if (/^\.[mc]?ts$/.test(extname(file)) && !stripsTypes()) {
+      throw bad(
+        `cannot be read: Node ${process.versions.node} runs no TypeScript; write it as .mjs, or use Node 22.18 or newer`,
+        cause,
+      );
     }
-    const circle = /before initialization$/.test(describeError(cause))
-      ? '; if it imports itself, or what imports it, move what both need into a file of its own'
-      : '';
-    throw bad(`cannot be read: ${describeError(cause)}${circle}`, cause);
+    throw bad(`cannot be read: ${describeError(cause)}${remedyOf(cause, file)}`, cause);
   }
   if (typeof value === 'function') {
     try {
@@ -145,17 +144,23 @@ async function readConfigFile(
   return value;
 }
 
+/** What to do about an error of Node's, where that does not say it, or says what breaks others. */
+function remedyOf(cause: unknown, file: string): string {
+  const text = describeError(cause);
+  if (/before initialization$/.test(text))
+    return '; if it imports itself, or what imports it, move what both need into a file of its own';
+  if ((cause as { readonly code?: unknown }).code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX')
+    return ': Node only takes types away; write it without what has to be compiled';
+  const [, ending] = /\.([jt]s)$/.exec(file) ?? [];
+  const isModule = /Unexpected token 'export'|import statement outside a module/.test(text);
+  return ending !== undefined && isModule
+    ? `: it is CommonJS where package.json says nothing else; end its name with .m${ending}`
+    : '';
+}
+
 /** Editors of other systems put a mark before the text, which is none of it. */
 function parseJson(text: string): unknown {
   return JSON.parse(text.replace(/^\ufeff/, ''));
-}
-
-async function exported(file: string): Promise<unknown> {
-  // By its date another module after each change: one of the same name is never read twice. CommonJS is kept by path alone.
-  const { href } = pathToFileURL(file);
-  forgetRequired(realpathSync(file));
-  const module = (await import(`${href}?${statSync(file).mtimeMs}`)) as { readonly default?: unknown };
-  return module.default;
 }
 
 function stripsTypes(): boolean {

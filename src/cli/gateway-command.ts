@@ -39,7 +39,7 @@ die, restart empty, hang or be cut off. Runs until SIGTERM or Ctrl-C; requests u
   --help               this text
 
 Flags come before the file, and that before the environment (STORMLAMP_MEMCACHED: the nodes); without --config and
-STORMLAMP_CONFIG it is the first stormlamp.config.{mjs,js,cjs,json,ts} here or in a folder above, as for every command.
+STORMLAMP_CONFIG it is the first stormlamp.config.{mjs,js,cjs,json,ts,mts,cts} here or above, as for every command.
 
 Nodes are added and removed while it runs: write the step into the file, "gateway": { "nodeChange": { "nodes": […],
 "step": "prepare" } }, and send SIGHUP, for 'prepare', 'switch' and 'finish', each to every gateway before the next.

@@ -21,12 +21,12 @@ export interface RunningNode {
   output(): string;
 }
 
-/** Starts `node` with arguments; killed after `timeoutMs`. */
+/** Starts `node`, or the `program` of another release, with arguments; killed after `timeoutMs`. */
 export function startNode(
   args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string>; timeoutMs?: number } = {},
+  options: { cwd?: string; env?: Record<string, string>; timeoutMs?: number; program?: string } = {},
 ): RunningNode {
-  const child = spawn(process.execPath, args, {
+  const child = spawn(options.program ?? process.execPath, args, {
     cwd: options.cwd ?? ROOT,
     env: { ...process.env, NO_COLOR: '1', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

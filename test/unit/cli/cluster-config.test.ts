@@ -6,6 +6,9 @@ import { findClusterConfig } from '../../../src/cli/cluster-config.js';
 import { findConfig } from '../../../src/cli/config-file.js';
 import { checkClusterOptions } from '../../../src/cluster-options.js';
 
+const hasTypes = Boolean((process.features as { readonly typescript?: unknown }).typescript);
+// Where Node takes them vitest does, too, and compiles them: that is for test/integration/other-node.test.ts.
+const REFUSED = hasTypes ? [] : ['ts', 'mts', 'cts'];
 const NODES = { sessions: { nodes: ['cache1'] } };
 
 let folder = '';
@@ -137,13 +140,14 @@ describe('a configuration file', () => {
     expect((await findClusterConfig(path, {}, folder)).options.sessions).toEqual({ nodes: ['cache1'] });
   });
 
-  test('whose type Node cannot run says so', async () => {
-    const path = put('stormlamp.config.ts', 'export default { sessions: { nodes: ["a"] } } as const;');
-    const found = findClusterConfig(path, {}, folder).then(
-      ({ source }) => source,
-      (error: Error) => error.message,
+  test.each(REFUSED)('of the type .%s is found, and told where Node cannot run it', async (ending) => {
+    const path = put(
+      `stormlamp.config.${ending}`,
+      'export default { sessions: { nodes: ["cache1"] } } as const;',
     );
-    expect(await found).toMatch(/runs no TypeScript|stormlamp\.config\.ts$/);
+    await expect(findClusterConfig(undefined, {}, folder)).rejects.toThrow(
+      new RegExp(`${path} .*runs no TypeScript.*use Node 22\\.18 or newer`),
+    );
   });
 
   test('that is not there is told by who named it', async () => {

@@ -8,6 +8,8 @@ test('who reads a large answer bit by bit is seen to read, and gets all of it', 
   const taken: Buffer[] = [];
   let take: (() => void) | undefined;
   const socket = new Duplex({
+    // Else it depends on the release of Node.
+    writableHighWaterMark: 16_384,
     read: () => undefined,
     write: (chunk: Buffer, _encoding, done) => {
       take = () => {
