@@ -8,6 +8,7 @@ import { startSessionGateway } from '../../src/gateway/index.js';
 import { type Cluster, createCluster, createSessionStore } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { eventually } from '../integration/eventually.js';
+import { nodeSection } from '../support/node-section.js';
 import { ROOT, startNode } from '../support/run-node.js';
 
 type Outcome = 'yes' | string;
@@ -317,8 +318,9 @@ function pageOf(): string {
 Written by \`npm run chaos -- compatibility\` from what it saw: each cell is something that was done on that release, on Node ${process.versions.node}, ${process.platform}. The suite of \`npm test\` asks far more of the same releases.
 
 ${sections.join('\n')}
+${nodeSection()}
 ## Said, and not tried here
 
-Node 20.19 and newer. MariaDB 10.5 and newer, MySQL 8.0 and newer: older ones miss the privileges and the session tracking that freshness stands on; \`stormlamp doctor\` says so. memcached 1.5.19 and newer: older ones have no metadump, without which a node that came back empty cannot be filled. PHP 7.4 and newer with either extension. Ubuntu's packages (\`stormlamp servers install\`), and \`driver: 'docker'\` with a real engine.
+MariaDB 10.5 and newer, MySQL 8.0 and newer: older ones miss the privileges and the session tracking that freshness stands on; \`stormlamp doctor\` says so. memcached 1.5.19 and newer: older ones have no metadump, without which a node that came back empty cannot be filled. PHP 7.4 and newer with either extension. Ubuntu's packages (\`stormlamp servers install\`), and \`driver: 'docker'\` with a real engine.
 `;
 }

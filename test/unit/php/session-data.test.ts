@@ -38,7 +38,8 @@ const WAYS: Record<string, (data: Data, name: string, value: unknown) => unknown
   spread: (data) => ({ ...data }),
   json: (data) => JSON.stringify(data),
   clone: (data) => structuredClone(data),
-  inspect: (data) => inspect(data),
+  // From Node 26 on proxies are told.
+  inspect: (data) => inspect(data).replace(/^Proxy\(([\s\S]*)\)$/, '$1'),
   loop: (data) => {
     const names: string[] = [];
     for (const name in data) names.push(name);
