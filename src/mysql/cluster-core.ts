@@ -84,7 +84,7 @@ export class ClusterCore implements ConnectionHost {
     const reads = unchecked ? { ...options.reads, maxLagMs: Number.POSITIVE_INFINITY } : options.reads;
     this.router = new QueryRouter(reads, {
       topology: () => this.watcher.topology,
-      writer: () => this.writer,
+      gate: () => this.writeGate,
       allows: (node) => this.node(node).allows('read'),
       breakerVersion: () => this.#breakerVersion,
       inFlight: (node) => this.node(node).inFlight,
@@ -120,9 +120,7 @@ export class ClusterCore implements ConnectionHost {
 
   /** The node that takes writes, as far as it is known. */
   get writer(): NodeId | undefined {
-    if (this.writeGate !== undefined) return this.writeGate.node;
-    const { writer } = this.watcher.topology;
-    return writer.kind === 'primary' ? writer.node : undefined;
+    return this.router.writer;
   }
 
   /** Whether no new call is taken. */

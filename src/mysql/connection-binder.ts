@@ -190,12 +190,13 @@ function readerNow(ports: SessionPorts, scope: CallContext['scope'], tried: Trie
 }
 
 /**
- * Between two primaries no node is known to be fresh for a moment; once there is a primary, that is over. One that comes back
- * is there a moment before its breaker closes.
+ * Between two primaries no node is known to be fresh for a moment; once there is a primary, and it is seen as one, that is over.
+ * One that comes back is there a moment before its breaker closes.
  */
 function mayPass(ports: SessionPorts, scope: CallContext['scope'], error: Error): boolean {
   if (!isStormlampError(error, ErrorCode.NO_REPLICA)) return false;
-  return ports.router.writer === undefined || ports.router.isShutOff(scope);
+  const { router } = ports;
+  return router.writer === undefined || router.isOutvoted || router.isShutOff(scope);
 }
 
 /** The node for a read; while a primary is being replaced, or let in again, waits a little for one. */
@@ -213,6 +214,8 @@ async function readerInTime(
       patience = deadline.within(Math.max(0.001, Math.min(ports.blockMs, READ_PATIENCE_MS)));
       // Whoever waits for a writer makes the monitors look more often.
       ports.waitForWriter(patience).catch(() => undefined);
+      // They look no more often while there is one that looks like the primary.
+      if (ports.router.isOutvoted) for (const { id } of ports.router.topology.nodes) void ports.refresh(id);
     }
     if (deadline.signal?.aborted === true) deadline.check('Waiting for a node that may serve reads');
     if (patience.remainingMs() === 0) throw choice;

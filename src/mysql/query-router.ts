@@ -5,7 +5,7 @@ import type { Balance, BalanceContext } from '../topology/balance.js';
 import { createBalance } from '../topology/choose-balance.js';
 import { type GtidPosition, hasOrWrote } from '../topology/gtid-position.js';
 import type { NodeDescription, NodeRole } from '../topology/node-description.js';
-import { type Selection, selectNodes, whyUnfit } from '../topology/node-selection.js';
+import { type Selection, type SelectionCriteria, selectNodes, whyUnfit } from '../topology/node-selection.js';
 import type { ReadPreference } from '../topology/read-preference.js';
 import { allowedLagMs, type LagLimits, stalenessMs } from '../topology/replica-freshness.js';
 import { knownFacts } from '../topology/replication-graph.js';
@@ -18,13 +18,14 @@ import type { ActiveScope } from './scope.js';
 import { SelectionCache } from './selection-cache.js';
 import { SharedNumbers } from './shared-numbers.js';
 import { soonestReplicas } from './soonest-replicas.js';
+import type { WriteGate } from './write-gate.js';
 
 /** What the router looks at. */
 export interface RouterView {
   /** The present picture of the cluster. */
   topology(): TopologyDescription;
-  /** The primary where somebody else than the topology decides it. */
-  writer?(): NodeId | undefined;
+  /** Who decides where the primary is, where that is not the topology. */
+  gate?(): Pick<WriteGate, 'node' | 'voted'> | undefined;
   /** Whether the breakers of a node let reads through. */
   allows(node: NodeId): boolean;
   /** A number that changes whenever an answer of {@link RouterView.allows} may have changed. */
@@ -180,10 +181,8 @@ export class QueryRouter {
 
   /** Whether another node could serve reads if `node` did not: the last one that can is never shut off. */
   canSpare(node: NodeId): boolean {
-    const { preference } = this.#reads;
-    const now = performance.now();
     const allows = (other: NodeId): boolean => other !== node && this.#view.allows(other);
-    const criteria = { ...this.#limits, preference, now, allows };
+    const criteria = { ...this.#criteria(this.#reads.preference, this.#limits), allows };
     return selectNodes(this.#view.topology(), criteria).candidates.length > 0;
   }
 
@@ -191,12 +190,8 @@ export class QueryRouter {
   isShutOff(scope: ActiveScope | undefined): boolean {
     const { writer } = this;
     if (writer === undefined || this.#view.allows(writer)) return false;
-    const { candidates } = selectNodes(this.#view.topology(), {
-      ...this.#limitsIn(scope),
-      preference: this.preferenceIn(scope),
-      now: performance.now(),
-      allows: (node) => node === writer,
-    });
+    const criteria = this.#criteria(this.preferenceIn(scope), this.#limitsIn(scope));
+    const { candidates } = selectNodes(this.topology, { ...criteria, allows: (node) => node === writer });
     return candidates.some(({ id }) => id === writer);
   }
 
@@ -251,15 +246,26 @@ export class QueryRouter {
         ? 'the scope wrote, and it is not known which nodes have that'
         : "the read preference is 'primary'";
     }
-    const now = performance.now();
-    return whyUnfit(node, topology, { ...this.#limitsIn(scope), preference, now, allows: () => true });
+    const criteria = this.#criteria(preference, this.#limitsIn(scope));
+    return whyUnfit(node, topology, { ...criteria, allows: () => true });
   }
 
   /** The primary; undefined while there is none, or more than one. */
   get writer(): NodeId | undefined {
-    if (this.#view.writer !== undefined) return this.#view.writer();
+    const gate = this.#view.gate?.();
+    if (gate !== undefined) return gate.node;
     const { writer } = this.#view.topology();
     return writer.kind === 'primary' ? writer.node : undefined;
+  }
+
+  /** Whether a majority votes for another node than the one that looks like the primary: what looks so may be old. */
+  get isOutvoted(): boolean {
+    const { writer } = this.#view.topology();
+    return writer.kind === 'primary' && (this.#voted ?? writer.node) !== writer.node;
+  }
+
+  get #voted(): NodeId | undefined {
+    return this.#view.gate?.()?.voted;
   }
 
   /** The primary that only refuses writes, while no node is known to take them: it has the newest data all the same. */
@@ -289,17 +295,13 @@ export class QueryRouter {
 
   /** All nodes and what speaks against each, for a read in `scope`. */
   considered(scope: ActiveScope | undefined): Selection {
-    const limits = this.#limitsIn(scope);
-    const preference = this.preferenceIn(scope);
-    const now = performance.now();
-    return this.#select(this.#view.topology(), preference, limits, now, undefined, scope?.wanted);
+    const [preference, limits] = [this.preferenceIn(scope), this.#limitsIn(scope)];
+    return this.#select(this.topology, preference, limits, performance.now(), undefined, scope?.wanted);
   }
 
   /** All nodes and what speaks against each, for a write. */
   consideredForWrite(): Selection {
-    const now = performance.now();
-    const allows = (node: NodeId): boolean => this.#view.allows(node);
-    return selectNodes(this.topology, { ...ANY_LAG, preference: 'primary', forWrite: true, now, allows });
+    return selectNodes(this.topology, { ...this.#criteria('primary', ANY_LAG), forWrite: true });
   }
 
   #candidates(
@@ -309,7 +311,8 @@ export class QueryRouter {
     now: number,
   ): readonly NodeDescription[] {
     const breakerVersion = this.#view.breakerVersion();
-    const cached = this.#cache.find(topology, breakerVersion, preference, limits, now);
+    const voted = this.#voted;
+    const cached = this.#cache.find(topology, breakerVersion, preference, limits, voted, now);
     if (cached !== undefined) return cached;
     const { candidates } = this.#select(topology, preference, limits, now);
     let validUntil = now + CACHE_MS;
@@ -317,7 +320,7 @@ export class QueryRouter {
       const lag = stalenessMs(node, topology, now);
       if (lag !== null) validUntil = Math.min(validUntil, now + allowedLagMs(node, topology, limits) - lag);
     }
-    this.#cache.keep({ topology, breakerVersion, preference, limits, candidates, validUntil });
+    this.#cache.keep({ topology, breakerVersion, preference, limits, voted, candidates, validUntil });
     return candidates;
   }
 
@@ -331,16 +334,18 @@ export class QueryRouter {
   ): Selection {
     const { zone, affinity, latencyWindowMs } = this.#reads;
     return selectNodes(topology, {
-      ...limits,
-      preference,
-      now,
+      ...this.#criteria(preference, limits, now),
       zone,
       affinity,
       latencyWindowMs,
       avoid,
       causal: wanted === undefined ? undefined : { wanted, reached: (node) => this.#has(node, wanted) },
-      allows: (node) => this.#view.allows(node),
     });
+  }
+
+  #criteria(preference: ReadPreference, limits: LagLimits, now = performance.now()): SelectionCriteria {
+    const allows = (node: NodeId): boolean => this.#view.allows(node);
+    return { ...limits, preference, now, voted: this.#voted, allows };
   }
 
   /** Those of `candidates` that are known to have what is wanted, else any others that are. */

@@ -1,4 +1,5 @@
 /** The last answers to "who may serve", which hold until the picture, a breaker or the staleness of a node changes them. */
+import type { NodeId } from '../common/node-address.js';
 import type { NodeDescription } from '../topology/node-description.js';
 import type { ReadPreference } from '../topology/read-preference.js';
 import type { LagLimits } from '../topology/replica-freshness.js';
@@ -14,6 +15,8 @@ export interface CachedSelection {
   readonly preference: ReadPreference;
   /** How far behind a node may be for them. */
   readonly limits: LagLimits;
+  /** The node that had the votes. */
+  readonly voted: NodeId | undefined;
   /** The nodes. */
   readonly candidates: readonly NodeDescription[];
   /** Monotonic milliseconds. */
@@ -34,6 +37,7 @@ export class SelectionCache {
     breakerVersion: number,
     preference: ReadPreference,
     limits: LagLimits,
+    voted: NodeId | undefined,
     now: number,
   ): readonly NodeDescription[] | undefined {
     for (const kept of this.#kept) {
@@ -43,6 +47,7 @@ export class SelectionCache {
         kept.validUntil > now &&
         kept.breakerVersion === breakerVersion &&
         kept.preference === preference &&
+        kept.voted === voted &&
         kept.limits.maxLagMs === limits.maxLagMs &&
         kept.limits.maxLagWithoutPrimaryMs === limits.maxLagWithoutPrimaryMs
       ) {

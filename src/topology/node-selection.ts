@@ -15,6 +15,8 @@ export interface SelectionCriteria extends LagLimits {
   readonly preference: ReadPreference;
   /** Whether it is for a write, which a primary that only refuses writes cannot serve. Default false. */
   readonly forWrite?: boolean | undefined;
+  /** The node that a majority votes for, where voters vote: no other one is read from as the primary, whatever it looks like. */
+  readonly voted?: NodeId | undefined;
   /** Monotonic milliseconds. */
   readonly now: number;
   /** Whether the node's breaker and pool take calls. Must be free to ask. */
@@ -112,8 +114,10 @@ function obstacle(
   topology: TopologyDescription,
   criteria: SelectionCriteria,
 ): string | undefined {
-  const { preference } = criteria;
-  if (node.role === 'unknown') return 'it is neither the primary nor a replica';
+  const { preference, voted } = criteria;
+  // The voters may know of a new primary before the picture shows it as one.
+  const hasVotes = voted === node.id && !node.facts.readOnly;
+  if (node.role === 'unknown' && !hasVotes) return 'it is neither the primary nor a replica';
   if (node.role === 'replica') {
     if (preference === 'primary') return 'it is a replica';
     if (node.partial !== undefined) return `it has only a part of the data (${node.partial})`;
@@ -121,11 +125,13 @@ function obstacle(
     if (unfit !== undefined) return unfit;
   } else {
     if (preference === 'replica') return 'it is the primary';
+    if (voted !== undefined && voted !== node.id) return `a majority votes for ${voted}`;
     const { writer, lastPrimary = node.id } = topology;
-    if (writer.kind === 'split-brain') return 'other nodes claim to be the primary';
-    if (criteria.forWrite === true && writer.kind === 'no-primary') return 'it takes no writes';
+    if (writer.kind === 'split-brain' && !hasVotes) return 'other nodes claim to be the primary';
+    const isResting = writer.kind === 'no-primary' && !hasVotes;
+    if (criteria.forWrite === true && isResting) return 'it takes no writes';
     // Until it takes writes, the one before it may live where nobody here sees it, and have newer data.
-    if (preference === 'primary' && writer.kind === 'no-primary' && lastPrimary !== node.id)
+    if (preference === 'primary' && isResting && lastPrimary !== node.id)
       return `it takes no writes, and was not yet seen to take the place of ${lastPrimary}`;
   }
   if (!criteria.allows(node.id)) return 'its breaker is open';

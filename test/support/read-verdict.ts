@@ -16,29 +16,31 @@ export interface ReadContext {
   readonly others: ReadonlySet<string>;
 }
 
-/** A node that serves nothing for a time, as a process was told. */
-interface Exclusion {
+/** What a process knew for a time. */
+interface Knowledge {
   readonly app: string;
-  readonly node: string;
   readonly from: number;
   readonly to: number;
 }
 
+/** A node that serves nothing for a time, as a process was told. */
+interface Exclusion extends Knowledge {
+  readonly node: string;
+}
+
 /**
  * What was wrong, as sentences: a scope that did not see its own write; a row that was refused, or that nobody wrote; a row that the
- * new primary has never had, shown while the process itself takes that one for the primary; an answer of a node that the process knew to be
- * diverged, or in need of new data.
+ * new primary has never had, shown while the process itself has the right to write there, or takes that one for the primary; an answer of
+ * a node that the process knew to be diverged, or in need of new data.
  */
 export function wrongReads(notes: readonly ReadNote[], context: ReadContext): readonly string[] {
   const { operations, stored, primary, events, ports, others } = context;
   const outcomes = new Map(operations.map(({ id, outcome }) => [id, outcome]));
   const excluded = exclusions(events);
-  const moved = new Map<string, number>();
-  for (const { event, app, at, detail } of events) {
-    if (event !== 'primary-changed') continue;
-    if (detail['after'] === primary) moved.set(app, at);
-    else moved.delete(app);
-  }
+  const moved = [
+    ...times(events, primary, { 'primary-changed': 'after' }),
+    ...times(events, primary, { 'lease-gained': 'node', 'lease-lost': '' }),
+  ];
   return notes.flatMap((note): readonly string[] => {
     const { app, id, kind, began, ended, shown, wanted } = note;
     const node = ports.get(note.port) ?? `port ${note.port}`;
@@ -47,7 +49,7 @@ export function wrongReads(notes: readonly ReadNote[], context: ReadContext): re
     const blind = kind === 'own' && shown.length < wanted && stored.has(id);
     const refused = shown.find((row) => outcomes.get(row) === 'refused');
     const foreign = shown.find((row) => !outcomes.has(row) && !others.has(row));
-    const late = began > (moved.get(app) ?? Number.POSITIVE_INFINITY);
+    const late = moved.some((each) => each.app === app && began > each.from && began < each.to);
     const gone = late ? shown.find((row) => outcomes.has(row) && !stored.has(row)) : undefined;
     const banned = excluded.find(
       (each) => each.app === app && each.node === node && began > each.from && ended < each.to,
@@ -62,6 +64,21 @@ export function wrongReads(notes: readonly ReadNote[], context: ReadContext): re
       ...(banned === undefined ? [] : [`${who} was answered, though ${app} knew that it serves nothing`]),
     ];
   });
+}
+
+/** When each process knew `primary` as the primary by these events, and where each of them names the node that is it now. */
+function times(
+  events: readonly AppEvent[],
+  primary: string,
+  names: Readonly<Record<string, string>>,
+): readonly Knowledge[] {
+  const told = events.filter(({ event }) => names[event] !== undefined);
+  return told
+    .filter(({ event, detail }) => detail[names[event] ?? ''] === primary)
+    .map(({ app, at: from }) => {
+      const next = told.find((each) => each.app === app && each.at > from);
+      return { app, from, to: next?.at ?? Number.POSITIVE_INFINITY };
+    });
 }
 
 /** From the moment when a process tells that a node serves nothing until anybody has made it follow, or the primary. */

@@ -119,6 +119,17 @@ test('a read needs no votes', () => {
   expect(readinessOf(cluster, ['reads']).ready).toBe(true);
 });
 
+test('but none that would go to the primary goes to another node than the one that has them', async () => {
+  const explained = () =>
+    mysql.run({ preference: 'primary-preferred' }, async () => mysql.explain('SELECT 1'));
+  vote(DB1);
+  expect((await explained()).node).toBe(DB1);
+  vote(DB2);
+  const { node, considered } = await explained();
+  expect([DB2, DB3]).toContain(node);
+  expect(considered.find((one) => one.node === DB1)?.reason).toBe(`a majority votes for ${DB2}`);
+});
+
 test('a process that only follows goes by what it sees', async () => {
   expect(await told()).toMatchObject({
     readiness: [true, true],

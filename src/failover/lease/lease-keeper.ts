@@ -45,6 +45,8 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
   readonly #waiting = new Set<() => void>();
   readonly #marginMs: number;
   #granted: Lease | undefined;
+  /** What the votes give when the locks are left aside. */
+  #seen: Lease | undefined;
   /** Ends of the granted and of the present lease; numbers of their own because every write compares them. */
   #coveredUntil = Number.NEGATIVE_INFINITY;
   #admittedUntil = Number.NEGATIVE_INFINITY;
@@ -109,9 +111,7 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
     const now = this.#clock.now();
     // What was read before a jump of the clock is older than it looks.
     if (this.#closed || this.#clock.wall() - now - this.#wallAhead > CLOCK_SLACK_MS) return undefined;
-    const open = this.#counting().map((reading) => ({ ...reading, lock: 'free' as const }));
-    const seen = leaseOf(open, this.#options.rules, this.#epoch);
-    return seen !== undefined && seen.until > now ? seen.primary : undefined;
+    return this.#seen !== undefined && this.#seen.until > now ? this.#seen.primary : undefined;
   }
 
   /** The newest reading of each voter. */
@@ -308,12 +308,18 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
       this.#wallUntil = until + this.#wallAhead + CLOCK_SLACK_MS;
       this.#admittedUntil = present.until - this.#marginMs;
     }
+    this.#countVotes();
     clearTimeout(this.#end);
     this.#tell();
     this.publish('readings', this.#readings);
     if (!this.#open) return;
     this.#end = setTimeout(() => this.#tell(), Math.max(0, this.#admittedUntil - now));
     this.#end.unref();
+  }
+
+  #countVotes(): void {
+    const open = this.#counting().map((reading) => ({ ...reading, lock: 'free' as const }));
+    this.#seen = leaseOf(open, this.#options.rules, this.#epoch);
   }
 
   #counting(): readonly VoterReading[] {
@@ -369,6 +375,7 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
       }
       this.#replaced.delete(node);
       this.#epoch = epoch;
+      this.#countVotes();
       if (this.covers(node)) this.#epochs.set(node, epoch);
     } catch {
       this.#epochOf = undefined;

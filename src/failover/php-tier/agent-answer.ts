@@ -58,6 +58,7 @@ export function agentAnswer(
   if (drained !== undefined) return drained;
   const criteria = {
     preference: 'replica-preferred' as const,
+    voted: state.voted ?? undefined,
     maxLagMs,
     maxLagWithoutPrimaryMs,
     now,

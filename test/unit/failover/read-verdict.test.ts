@@ -39,6 +39,13 @@ const own = (id: string, shown: number, wanted: number): ReadNote =>
   read({ id, kind: 'own', shown: Array(shown).fill(id), wanted });
 const followed = event('step', 3_000, { id: 'follow-0@db1', phase: 'started' });
 const diverged = [event('node-diverged', 2_000, { node: 'db1' }), followed];
+const leased = [
+  event('lease-gained', 10, { node: 'db2' }),
+  event('lease-lost', 1_000, { node: 'db2' }),
+  event('lease-gained', 2_000, { node: 'db2' }),
+  event('lease-lost', 3_000, { node: 'db2' }),
+  event('lease-gained', 3_100, { node: 'db1' }),
+];
 const moved = [
   event('primary-changed', 10, { after: 'db1' }),
   event('primary-changed', 1_900, { before: 'db1' }),
@@ -68,6 +75,9 @@ test.each<[string, ReadNote, readonly AppEvent[]]>([
     [],
   ],
   ['what is lost, before it took the new primary for that', read({ began: 1_999, shown: ['lost'] }), moved],
+  ['what is lost, while it has no right to write', read({ began: 1_999, shown: ['lost'] }), leased],
+  ['what is lost, when it lost that right', read({ began: 3_001, shown: ['lost'] }), leased],
+  ['what is lost, while it writes elsewhere', read({ began: 3_101, shown: ['lost'] }), leased],
   ['of a node that is not diverged yet', read({ began: 1_999, port: 1 }), diverged],
   ['of a node that follows again', read({ began: 3_001, ended: 3_002, port: 1 }), diverged],
   ['of another node than the diverged one', read({ began: 2_001, ended: 2_002 }), diverged],
@@ -86,6 +96,13 @@ test.each<[string, ReadNote, readonly AppEvent[], RegExp]>([
   ['what was refused', read({ shown: ['stored', 'refused'] }), [], /refused, which was refused/],
   ['what nobody wrote', read({ shown: ['elsewhere'] }), [], /elsewhere, which nobody wrote/],
   ['what is lost, after it did', read({ began: 2_001, shown: ['lost'] }), moved, /never had/],
+  [
+    'what is lost, while it may write to the new one',
+    read({ began: 999, shown: ['lost'] }),
+    leased,
+    /never had/,
+  ],
+  ['what is lost, when it may do so again', read({ began: 2_001, shown: ['lost'] }), leased, /never had/],
   ['what is unknown, and not there', read({ began: 2_001, shown: ['unknown'] }), moved, /never had/],
   [
     'what a diverged node says',

@@ -80,6 +80,13 @@ test.each<[string, Partial<ClusterSnapshot>, Readonly<Record<string, Finding>>, 
   expect(ask('a', 'write', findings, state)).toBe(expected);
 });
 
+test('a node that only looks like the primary serves no reads when another one has the votes', () => {
+  const findings = { a: master('a'), b: master('b'), c: 'refused' } as const;
+  expect(ask('a', 'read', findings, { voted: 'b' })).toBe('ready down #a majority votes for b\n');
+  expect(ask('b', 'read', findings, { voted: 'b' })).toBe('up ready 100%\n');
+  expect(ask('a', 'read', findings, { voted: null })).toBe('up ready 100%\n');
+});
+
 test('a node that an operator took out is drained, and its share goes to the others', () => {
   const nodes = [{ node: 'b', suspicion: 'isolated' }] as unknown as ClusterSnapshot['nodes'];
   expect(ask('b', 'read', healthy, { nodes })).toBe('up drain\n');
