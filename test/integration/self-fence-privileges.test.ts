@@ -1,7 +1,10 @@
-/** What the account of the manager needs for the self-fence event, on real servers: what is missing is named, and what is named is enough. */
+/** What the account of the manager needs for the self-fence event, and to end sessions, on real servers: what is missing is named, and what is named is enough. */
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { pastReadOnlySql, waitersSql } from '../../src/failover/plan/ending-sql.js';
 import { fenceStateSql, readFenceState } from '../../src/failover/self-fence/fence-state.js';
 import { type Cluster, createCluster } from '../../src/index.js';
+import { parseServerVersion } from '../../src/mysql/server-version.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
@@ -63,6 +66,47 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
       'pass',
       'pass',
     ]);
+  });
+
+  test('what it lacks to end sessions that keep a primary from being closed is named with the GRANT', async () => {
+    const found = async () => {
+      await using cluster = await start('approve', 0);
+      const { ok, checks } = await cluster.failover.preflight();
+      expect(ok).toBe(true);
+      return checks.filter(({ name }) => name === 'ending-privileges');
+    };
+    // On MySQL nobody but such an account ends who has SYSTEM_USER, as its administrator; MariaDB asks for who may write past read_only.
+    const account = servers.accounts[flavor === 'mysql' ? 'app' : 'admin'];
+    await servers.primary.query('CREATE TABLE shop.past (id INT PRIMARY KEY)');
+    const [writer, acting] = await Promise.all(
+      [account, credentials].map((each) =>
+        createConnection({ host: '127.0.0.1', port: servers.primary.realPort, ...each }),
+      ),
+    );
+    try {
+      await writer?.query('START TRANSACTION');
+      await writer?.query('INSERT INTO shop.past VALUES (1)');
+      const [[version] = []] = (await acting?.query<RowDataPacket[]>('SELECT VERSION() AS text')) ?? [];
+      const at = parseServerVersion(String(version?.['text']));
+      const sql = pastReadOnlySql(at) ?? waitersSql(at);
+      await expect(acting?.query(sql)).rejects.toMatchObject({ errno: 1227 });
+      const asked = await found();
+      expect(asked.map(({ node, result }) => [node, result])).toEqual(
+        servers.databases.map(({ id }) => [id, 'warn']),
+      );
+      for (const statement of asked[0]?.detail.match(/GRANT [^;]*/g) ?? [])
+        await servers.primary.query(statement);
+      await servers.waitForReplication();
+      expect((await found()).map(({ result }) => result)).toEqual(['pass', 'pass', 'pass']);
+      // It counts from the next login on.
+      await acting?.changeUser(credentials);
+      const [[listed] = []] = (await acting?.query<RowDataPacket[]>(sql)) ?? [];
+      expect(listed).toMatchObject({ user: account.user });
+      await acting?.query(`KILL ${listed?.['id']}`);
+      await expect(writer?.query('COMMIT')).rejects.toMatchObject({ fatal: true });
+    } finally {
+      for (const connection of [writer, acting]) connection?.destroy();
+    }
   });
 
   test('for the event each one that is missing is named, and `auto` does not start before it is granted', async () => {

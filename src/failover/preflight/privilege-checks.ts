@@ -5,13 +5,15 @@ import { lockSight } from '../../mysql/lock-sight.js';
 import { quotedAccount } from '../../mysql/missing-privilege.js';
 import type { PhysicalConnection } from '../../mysql/physical-connection.js';
 import type { StatusRow } from '../../mysql/replica-status.js';
-import { isAtLeast } from '../../mysql/server-version.js';
+import { isAtLeast, type ServerVersion } from '../../mysql/server-version.js';
 import {
   type AccountUse,
   GRANTS_SQL,
+  type Grants,
   grantStatements,
   grantsOf,
   lackingPrivileges,
+  lackingToEnd,
   namesOf,
 } from '../survey/account-privileges.js';
 import type { PreflightCheck } from './preflight.js';
@@ -28,7 +30,8 @@ export async function actingChecks(
   const names = namesOf(lacking);
   const owner = `the account of \`failover.${use === 'vote' ? 'witness' : 'credentials'}\``;
   const rows: readonly StatusRow[] = await connection.ask('SELECT CURRENT_USER() AS account', deadline);
-  const statements = grantStatements(lacking, quotedAccount(String(rows[0]?.['account'] ?? '')));
+  const account = quotedAccount(String(rows[0]?.['account'] ?? ''));
+  const statements = grantStatements(lacking, account);
   return [
     {
       name: 'manager-privileges',
@@ -40,7 +43,25 @@ export async function actingChecks(
           : `${owner} lacks ${names.join(', ')} on ${node}; ${statements.join('; ')}`,
       sql: GRANTS_SQL,
     },
+    // Nobody is kept from voting by another session.
+    ...(use === 'vote' ? [] : [endingCheck(node, connection.version, grants, account)]),
   ];
+}
+
+/** Whether the account may end who keeps an old primary from being closed. A change is made without, too, where nobody does. */
+function endingCheck(node: NodeId, version: ServerVersion, grants: Grants, account: string): PreflightCheck {
+  const statements = grantStatements(lackingToEnd(version, grants), account);
+  const past = version.flavor === 'mariadb' ? ', and administrators write on past read_only' : '';
+  return {
+    name: 'ending-privileges',
+    node,
+    result: statements.length === 0 ? 'pass' : 'warn',
+    detail:
+      statements.length === 0
+        ? 'the account of `failover.credentials` may end who keeps an old primary from being closed'
+        : `the account of \`failover.credentials\` may not see or end all sessions on ${node}: commits that wait for a replica keep it from being closed when it is the primary${past}; ${statements.join('; ')}`,
+    sql: GRANTS_SQL,
+  };
 }
 
 /** Whether the application's account writes through `read_only`. */

@@ -11,6 +11,8 @@ export interface Grants {
   readonly everywhere: ReadonlySet<string>;
   /** `ON ha_meta.*`. */
   readonly meta: ReadonlySet<string>;
+  /** `ON mysql.*`, where that is asked for. */
+  readonly system?: ReadonlySet<string> | undefined;
 }
 
 /**
@@ -43,14 +45,17 @@ export function grantsOf(rows: readonly StatusRow[]): Grants {
     if (database !== undefined) granted.push({ to, database, names });
     else for (const name of names) everywhere.add(name);
   }
-  return { everywhere, meta: new Set(nearest(granted).flatMap(({ names }) => names)) };
+  const named = (database: string): ReadonlySet<string> =>
+    new Set(nearest(granted, database).flatMap(({ names }) => names));
+  return { everywhere, meta: named('ha_meta'), system: named('mysql') };
 }
 
-/** Of the grants for databases whose pattern fits `ha_meta`, those that the server goes by: of each account, or role, the most exact. */
+/** Of the grants for databases whose pattern fits `wanted`, those that the server goes by: of each account, or role, the most exact. */
 function nearest<T extends { readonly to: string; readonly database: string }>(
   granted: readonly T[],
+  wanted: string,
 ): readonly T[] {
-  const fitting = granted.filter(({ database }) => patternOf(database).test('ha_meta'));
+  const fitting = granted.filter(({ database }) => patternOf(database).test(wanted));
   return fitting.filter(({ to, database }) =>
     fitting.every((other) => other.to !== to || exactness(other.database) <= exactness(database)),
   );
@@ -84,6 +89,25 @@ export function lackingPrivileges(version: ServerVersion, grants: Grants, use: A
   };
 }
 
+/**
+ * What an account with `grants` lacks to end the sessions that keep a server from being closed, or write on it past `read_only`:
+ * to see those of others, to end them, and on MariaDB to see what their accounts may do (on MySQL nobody writes past it).
+ */
+export function lackingToEnd(version: ServerVersion, grants: Grants): Grants {
+  const meta: ReadonlySet<string> = new Set();
+  const isMysql = version.flavor === 'mysql';
+  const isSplit = isMysql ? isAtLeast(version, 8, 0, 0) : isAtLeast(version, 10, 5, 2);
+  const ending = isMysql ? 'CONNECTION_ADMIN' : 'CONNECTION ADMIN';
+  const needed = ['PROCESS', isSplit ? ending : 'SUPER'];
+  const sees =
+    isMysql || [grants.everywhere, grants.system ?? meta].some((names) => holds(names, 'SELECT', version));
+  return {
+    everywhere: new Set(needed.filter((name) => !holds(grants.everywhere, name, version))),
+    meta,
+    system: new Set(sees ? [] : ['SELECT']),
+  };
+}
+
 /** Which of `names` an account that has `grants` lacks `ON *.*` on a server of this version. */
 export function lackingEverywhere(
   version: ServerVersion,
@@ -104,13 +128,16 @@ export function namesOf({ everywhere, meta }: Grants): readonly string[] {
 }
 
 /** The statements that grant it to `account`, which is quoted. */
-export function grantStatements({ everywhere, meta }: Grants, account: string): readonly string[] {
+export function grantStatements({ everywhere, meta, system }: Grants, account: string): readonly string[] {
   const scopes = [
     ['*.*', everywhere],
     ['ha_meta.*', meta],
+    ['mysql.*', system],
   ] as const;
   return scopes.flatMap(([scope, names]) =>
-    names.size === 0 ? [] : [`GRANT ${[...names].join(', ')} ON ${scope} TO ${account}`],
+    names === undefined || names.size === 0
+      ? []
+      : [`GRANT ${[...names].join(', ')} ON ${scope} TO ${account}`],
   );
 }
 

@@ -7,6 +7,7 @@ import {
   grantsOf,
   lackingForEvents,
   lackingPrivileges,
+  lackingToEnd,
   namesOf,
 } from '../../../../src/failover/survey/account-privileges.js';
 import { parseServerVersion } from '../../../../src/mysql/server-version.js';
@@ -150,6 +151,37 @@ test('the statements grant each where it belongs', () => {
     "GRANT SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN, CONNECTION_ADMIN, REPLICATION CLIENT ON *.* TO 'm'@'%'",
     "GRANT CREATE, SELECT, INSERT, UPDATE, DELETE, EVENT ON ha_meta.* TO 'm'@'%'",
   ]);
+});
+
+test.each<[string, string, readonly string[], readonly string[]]>([
+  [
+    'nothing was granted',
+    '10.11.6-MariaDB',
+    ['RELOAD ON *.*'],
+    ["GRANT PROCESS, CONNECTION ADMIN ON *.* TO 'm'@'%'", "GRANT SELECT ON mysql.* TO 'm'@'%'"],
+  ],
+  ['all of it was', '11.8.2-MariaDB', ['PROCESS, CONNECTION ADMIN ON *.*', 'SELECT ON `mysql`.*'], []],
+  ['everything was', '11.8.2-MariaDB', ['ALL PRIVILEGES ON *.*'], []],
+  [
+    'tables are not enough',
+    '10.6.9-MariaDB',
+    ['PROCESS, CONNECTION ADMIN ON *.*', 'SELECT ON `mysql`.`user`', 'SELECT ON `ha_meta`.*'],
+    ["GRANT SELECT ON mysql.* TO 'm'@'%'"],
+  ],
+  ['SELECT everywhere, and SUPER', '10.6.9-MariaDB', ['PROCESS, SELECT, SUPER ON *.*'], []],
+  [
+    'SUPER does not end others any more',
+    '11.4.2-MariaDB',
+    ['PROCESS, SELECT, SUPER ON *.*'],
+    ["GRANT CONNECTION ADMIN ON *.* TO 'm'@'%'"],
+  ],
+  ['an old one', '10.4.30-MariaDB', ['PROCESS, SELECT ON *.*'], ["GRANT SUPER ON *.* TO 'm'@'%'"]],
+  ['MySQL', '9.7.0', ['USAGE ON *.*'], ["GRANT PROCESS, CONNECTION_ADMIN ON *.* TO 'm'@'%'"]],
+  ['MySQL, where all of it was', '9.7.0', ['PROCESS ON *.*', 'CONNECTION_ADMIN ON *.*'], []],
+])('to end sessions: %s (%s)', (_, version, granted, statements) => {
+  const grants = grantsOf(granted.map((each) => ({ grants: `GRANT ${each} TO \`m\`@\`%\`` })));
+  const lacks = lackingToEnd(parseServerVersion(version), grants);
+  expect(grantStatements(lacks, "'m'@'%'")).toEqual(statements);
 });
 
 test('a node on which a change would stop in the middle is not chosen, in whatever mode', () => {
