@@ -19,6 +19,7 @@ const KINDS: ReadonlyMap<number, string> = new Map([
   [1452, 'a row that refers to none'],
   [1594, 'a relay log that cannot be read'],
   [1677, 'a column of another type'],
+  [1950, 'a number below one that it has logged'],
 ]);
 
 /**

@@ -7,8 +7,10 @@ import { isSameServer } from './replication-graph.js';
 import type { TopologyWarning } from './topology-description.js';
 import { twinWarnings } from './twin-warnings.js';
 
-/** Characters of a set of transactions that a warning names, at most. */
-const GTIDS_LIMIT = 200;
+/** MariaDB: what it shall execute is numbered below what it has logged (`ER_GTID_STRICT_OUT_OF_ORDER`). */
+const OUT_OF_ORDER = 1950;
+const STRICT_WORDS =
+  ', because it has written something itself, and gtid_strict_mode lets it execute nothing that is numbered below; meanwhile it cannot vote for a new primary';
 
 /**
  * All warnings: those `about` the choice of the `primary` and those about single nodes; `resting` is a primary that only refuses
@@ -123,11 +125,14 @@ function standingChannel(
   nodes: readonly NodeDescription[],
 ): string | undefined {
   if (node.role !== 'replica' || node.blind !== undefined || node.facts.group !== undefined) return undefined;
-  for (const { name, io, sql, error, reception } of node.facts.channels) {
+  for (const { name, io, sql, error, applyErrno, reception } of node.facts.channels) {
     const of = name === '' ? '' : ` of the channel '${name}'`;
     const source = nodes.find(({ id }) => id === node.upstream?.[0]);
     if (!sql && io === 'no') return `does not replicate: its threads${of} are stopped`;
-    if (!sql) return `does not apply what its source writes: its SQL thread${of} is stopped`;
+    if (!sql) {
+      const strict = applyErrno === OUT_OF_ORDER ? STRICT_WORDS : '';
+      return `does not apply what its source writes: its SQL thread${of} is stopped${strict}`;
+    }
     if (io === 'no') return `gets nothing from its source: its IO thread${of} is stopped`;
     const isRefused = error !== '' || (reception?.errno ?? 0) !== 0;
     if (io === 'connecting' && isRefused && source?.state === 'up')

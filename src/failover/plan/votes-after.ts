@@ -22,6 +22,16 @@ export interface VotesAfter {
 /** What keeps a node, of what was made to follow. */
 const TO_FOLLOW = /^(SUPER|REPLICATION[ _](SLAVE|REPLICA)[ _]ADMIN)$/;
 
+/** MariaDB: what it shall execute is numbered below what it has logged (`ER_GTID_STRICT_OUT_OF_ORDER`). */
+const OUT_OF_ORDER = 1950;
+/**
+ * To point it at another source all the same would throw away what it has received. It goes on where it is when the server lets it pass
+ * its own transactions, which it has in both ways.
+ */
+const STRICT_WORDS =
+  ': it has written something itself, and gtid_strict_mode lets it execute nothing that is numbered below; ' +
+  'run `SET GLOBAL gtid_strict_mode=0` and `START SLAVE SQL_THREAD` there, so that it follows and votes until it is rebuilt';
+
 /**
  * The votes for `to` once the nodes of `pointed` were made to follow it; that of the old primary `from` is not counted on.
  * `catchUp`: those read on until all stand at one place.
@@ -85,8 +95,10 @@ export function hindranceOf(survey: NodeSurvey, to: NodeSurvey | undefined): str
   const trouble = channelTrouble(survey);
   if (trouble !== undefined) return trouble;
   const errno = Number(status?.['Last_SQL_Errno'] ?? 0);
-  if (errno !== 0)
-    return `its SQL thread stopped with ${describeApplyError(errno, String(status?.['Last_SQL_Error'] ?? ''))}`;
+  if (errno !== 0) {
+    const error = describeApplyError(errno, String(status?.['Last_SQL_Error'] ?? ''));
+    return `its SQL thread stopped with ${error}${errno === OUT_OF_ORDER ? STRICT_WORDS : ''}`;
+  }
   const needed = lacking.filter((name) => TO_FOLLOW.test(name));
   if (needed.length > 0) return lackingWords(needed);
   if (channel === undefined) return undefined;

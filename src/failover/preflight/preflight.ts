@@ -24,7 +24,7 @@ import { settingsChecks, tlsChecks, tlsFileChecks } from './replication-checks.j
 import { restartChecks } from './restart-checks.js';
 import { clusterChecks, nodeChecks } from './server-checks.js';
 import { sourceChecks } from './source-checks.js';
-import { spareCheck } from './voter-checks.js';
+import { spareCheck, voteChecks } from './voter-checks.js';
 
 /** One check. */
 export interface PreflightCheck {
@@ -134,6 +134,7 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
   const checks = [
     ...locks,
     spareCheck(parts.voters, answered),
+    ...voteChecks(parts.voters, answered, surveys),
     ...perVoter.flat(),
     ...accounts.flat(),
     ...sights.flat(),
