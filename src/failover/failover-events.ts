@@ -71,8 +71,8 @@ export interface FailoverEvents {
   /** A node has transactions that the primary lacks: it serves nothing until an operator has decided. */
   'node-diverged': { readonly node: NodeId; readonly gtids: string; readonly transactions: number };
   /**
-   * A replica that follows was seen to have transactions that its primary lacks; told once, in every mode. It goes on serving:
-   * whether its data differs is for an operator to find out. `message`: the node, the transactions and the remedy in words.
+   * A replica that follows was seen to have transactions that its primary lacks; told once, in every mode. `message`: the
+   * node, the transactions, whether it serves reads (`mysql.reads.errantReplicas`) and the remedy in words.
    */
   'errant-transactions': { readonly node: NodeId; readonly message: string };
   /**

@@ -110,6 +110,7 @@ function isChannel(value: unknown): value is ReplicationChannel {
     typeof error === 'string' &&
     isOptionalTexts(value['filters']) &&
     (value['autoPosition'] === undefined || typeof value['autoPosition'] === 'boolean') &&
+    (value['byPosition'] === undefined || value['byPosition'] === true) &&
     (value['reception'] === undefined || isReception(value['reception']))
   );
 }

@@ -5,7 +5,13 @@ import type { NodeId } from '../common/node-address.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { publish } from '../diagnostics/channels.js';
-import { initialTopology, observe, withNode, withoutNode } from '../topology/describe-topology.js';
+import {
+  type ExemptReplicas,
+  initialTopology,
+  observe,
+  withNode,
+  withoutNode,
+} from '../topology/describe-topology.js';
 import type { LagRule } from '../topology/measured-lag.js';
 import {
   type NodeDescription,
@@ -76,8 +82,8 @@ export interface TopologyWatcherOptions {
   readonly isSuspect?: ((node: NodeId) => boolean) | undefined;
   /** Nodes that the options give a part to: a warning tells which of them are not known. */
   readonly named?: readonly NodeId[] | undefined;
-  /** Replicas that serve reads although replication filters keep a part of the data from them. Default: none. */
-  readonly partialReplicas?: TopologyDescription['partialReplicas'];
+  /** Replicas that serve reads although something speaks against them. Default: none. */
+  readonly exempt?: ExemptReplicas | undefined;
   /** How the lag of replicas is known. Default: by what the servers report. */
   readonly lagRule?: LagRule | undefined;
   /** Source of time. */
@@ -106,7 +112,7 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
     super();
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#topology = initialTopology(options.seeds, options.lagRule, options.named, options.partialReplicas);
+    this.#topology = initialTopology(options.seeds, options.lagRule, options.named, options.exempt);
     for (const seed of options.seeds) this.#watch(seed);
   }
 

@@ -274,7 +274,7 @@ export class ClusterCore implements ConnectionHost {
     return new TopologyWatcher({
       seeds: nodes.map(({ seed }) => seed),
       named: namesIn(this.options.reads),
-      partialReplicas: this.options.reads.partialReplicas,
+      exempt: this.options.reads,
       intervalMs: monitor.intervalMs,
       timeoutMs: monitor.timeoutMs,
       lagRule: lagRuleOf(monitor.lagSource),

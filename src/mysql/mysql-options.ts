@@ -216,9 +216,10 @@ function readNodes(options: MysqlOptions, reads: ResolvedReadOptions): readonly 
 }
 
 /** The nodes that `reads` gives a part to. */
-export function namesIn({ weights, affinity, partialReplicas }: ResolvedReadOptions): readonly string[] {
-  const partial = partialReplicas === 'all' ? [] : partialReplicas;
-  return [...Object.keys(weights), ...(affinity === undefined ? [] : [affinity]), ...partial];
+export function namesIn(reads: ResolvedReadOptions): readonly string[] {
+  const { weights, affinity, partialReplicas, errantReplicas } = reads;
+  const exempt = [partialReplicas, errantReplicas].flatMap((named) => (named === 'all' ? [] : named));
+  return [...Object.keys(weights), ...(affinity === undefined ? [] : [affinity]), ...exempt];
 }
 
 function readList(

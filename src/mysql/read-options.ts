@@ -57,6 +57,14 @@ export interface ReadOptions {
    * @defaultValue `[]`
    */
   readonly partialReplicas?: readonly string[] | 'all' | undefined;
+  /**
+   * The ids (`host:port`) of replicas that serve reads although they have transactions that their primary lacks (errant
+   * transactions), or `'all'`: somebody has looked at them, and they change nothing that is read. Other replicas of which that
+   * is proven serve no reads until they are rebuilt, or the primary has the same transactions.
+   *
+   * @defaultValue `[]`
+   */
+  readonly errantReplicas?: readonly string[] | 'all' | undefined;
   /** Share of reads by node id, relative to the others; a node with 0 serves only when no other can. Default 1 each. */
   readonly weights?: Readonly<Record<string, number>> | undefined;
   /**
@@ -87,6 +95,8 @@ export interface ResolvedReadOptions {
   readonly affinity: string | undefined;
   /** See {@link ReadOptions.partialReplicas}. */
   readonly partialReplicas: readonly string[] | 'all';
+  /** See {@link ReadOptions.errantReplicas}. */
+  readonly errantReplicas: readonly string[] | 'all';
   /** See {@link ReadOptions.weights}. */
   readonly weights: Readonly<Record<string, number>>;
   /** See {@link ReadOptions.primaryShareLimit}. */
@@ -103,6 +113,7 @@ export const READ_DEFAULTS: ResolvedReadOptions = Object.freeze({
   zone: undefined,
   affinity: undefined,
   partialReplicas: Object.freeze([]),
+  errantReplicas: Object.freeze([]),
   weights: Object.freeze({}),
   primaryShareLimit: 1,
 });
@@ -134,7 +145,8 @@ export function resolveReadOptions(options: ReadOptions = {}): ResolvedReadOptio
     zone: options.zone === undefined ? undefined : readString('mysql.reads.zone', options.zone, ''),
     affinity:
       options.affinity === undefined ? undefined : readString('mysql.reads.affinity', options.affinity, ''),
-    partialReplicas: readPartialReplicas(options.partialReplicas),
+    partialReplicas: readExempt('partialReplicas', options),
+    errantReplicas: readExempt('errantReplicas', options),
     weights: readWeights(options.weights),
     primaryShareLimit: readNumber(
       'mysql.reads.primaryShareLimit',
@@ -145,12 +157,16 @@ export function resolveReadOptions(options: ReadOptions = {}): ResolvedReadOptio
   });
 }
 
-function readPartialReplicas(given: ReadOptions['partialReplicas']): readonly string[] | 'all' {
-  if (given === undefined) return READ_DEFAULTS.partialReplicas;
+function readExempt(
+  name: 'partialReplicas' | 'errantReplicas',
+  options: ReadOptions,
+): readonly string[] | 'all' {
+  const given = options[name];
+  if (given === undefined) return READ_DEFAULTS[name];
   if (given === 'all') return given;
-  if (!Array.isArray(given))
-    throw invalidOption('mysql.reads.partialReplicas', "a list of node ids, or 'all'", given);
-  return Object.freeze(given.map((id, index) => readString(`mysql.reads.partialReplicas[${index}]`, id, '')));
+  const path = `mysql.reads.${name}`;
+  if (!Array.isArray(given)) throw invalidOption(path, "a list of node ids, or 'all'", given);
+  return Object.freeze(given.map((id, index) => readString(`${path}[${index}]`, id, '')));
 }
 
 function readWeights(weights: ReadOptions['weights']): Readonly<Record<string, number>> {

@@ -62,6 +62,7 @@ function channelOf(row: StatusRow, flavor: Flavor): ReplicationChannel {
     error: textOf(row['Last_SQL_Error']) || textOf(row['Last_IO_Error']),
     ...(textOf(row['Last_SQL_Error']) === '' ? {} : { applyErrno: countOf(row['Last_SQL_Errno']) }),
     ...(asksForAll(row) ? { autoPosition: true } : {}),
+    ...(countsFilesIn(row) ? { byPosition: true } : {}),
     ...(filters.length === 0 ? {} : { filters }),
     reception: receptionOf(row),
   };
@@ -70,6 +71,13 @@ function channelOf(row: StatusRow, flavor: Flavor): ReplicationChannel {
 /** Whether a replica of MySQL asks for all that it lacks, and takes it from every server. MariaDB has no such column. */
 function asksForAll(row: StatusRow): boolean {
   return countOf(row['Auto_Position']) === 1 && textOf(row['Replicate_Ignore_Server_Ids']) === '';
+}
+
+/** Whether a replica follows by file and position. */
+function countsFilesIn(row: StatusRow): boolean {
+  const byGtid = row['Using_Gtid'];
+  if (byGtid !== undefined) return textOf(byGtid).toLowerCase() === 'no';
+  return row['Auto_Position'] !== undefined && countOf(row['Auto_Position']) === 0;
 }
 
 /** What a server leaves out of its binary log, by the row of {@link binlogStatusStatement}. */

@@ -2,6 +2,7 @@
 import { freezeDeeply } from '../common/freeze-deeply.js';
 import type { NodeId } from '../common/node-address.js';
 import { deriveWriter } from './derive-writer.js';
+import { withErrant } from './errant-replica.js';
 import { groupWriter, isMember, memberRole } from './group-roles.js';
 import { type LagRule, measuredLag, type PrimaryRecord, recordLacks, recordLook } from './measured-lag.js';
 import { memberLag } from './member-lag.js';
@@ -12,16 +13,20 @@ import { standingWarnings, unknownNames } from './standing-warnings.js';
 import type { TopologyDescription, TopologyWarning, WriterState } from './topology-description.js';
 import { lastLookAt, ownLagMs, updateNode } from './update-node.js';
 
+/** Replicas that serve reads although something speaks against them. */
+export type ExemptReplicas = Pick<TopologyDescription, 'partialReplicas' | 'errantReplicas'>;
+
 /** The picture before anything was looked at. */
 export function initialTopology(
   seeds: readonly NodeSeed[],
   lagRule?: LagRule,
   named: readonly NodeId[] = [],
-  partialReplicas?: TopologyDescription['partialReplicas'],
+  exempt: ExemptReplicas = {},
 ): TopologyDescription {
-  const partial = Array.isArray(partialReplicas) ? [...partialReplicas] : partialReplicas;
+  const { partialReplicas, errantReplicas } = exempt;
   return freezeDeeply({
-    ...(partial === undefined ? {} : { partialReplicas: partial }),
+    ...(partialReplicas === undefined ? {} : { partialReplicas: copied(partialReplicas) }),
+    ...(errantReplicas === undefined ? {} : { errantReplicas: copied(errantReplicas) }),
     ...(named.length === 0 ? {} : { named: [...named] }),
     ...(lagRule === undefined || lagRule === 'reported' ? {} : { lagRule }),
     epoch: 0,
@@ -39,7 +44,8 @@ export function observe(topology: TopologyDescription, observation: Observation)
   const index = topology.nodes.findIndex((node) => node.id === observation.node);
   const before = topology.nodes[index];
   if (before === undefined || observation.at < lastLookAt(before)) return topology;
-  return derived(topology, topology.nodes.with(index, updateNode(before, observation)));
+  const answeredAt = observation.at + (observation.ok ? observation.latencyMs : 0);
+  return derived(topology, topology.nodes.with(index, updateNode(before, observation)), answeredAt);
 }
 
 /** The picture with one more node, not looked at yet; the same object when the node is known. */
@@ -54,7 +60,12 @@ export function withoutNode(topology: TopologyDescription, id: NodeId): Topology
   return nodes.length === topology.nodes.length ? topology : derived(topology, nodes);
 }
 
-function derived(before: TopologyDescription, updated: readonly NodeDescription[]): TopologyDescription {
+/** `now`: when the look was over that something is new by; left out when there was none. */
+function derived(
+  before: TopologyDescription,
+  updated: readonly NodeDescription[],
+  now?: number,
+): TopologyDescription {
   const graph = replicationGraph(updated);
   const group = groupWriter(updated);
   const verdict = group ?? deriveWriter(updated, graph, before.lastPrimary);
@@ -73,12 +84,13 @@ function derived(before: TopologyDescription, updated: readonly NodeDescription[
   const everywhere = members.map((node, index) =>
     placed(node, wasOf(before, node, index), { nodes: members, graph, writer, resting }, before),
   );
+  const compared = everywhere.map((node) => withErrant(node, everywhere, primary ?? resting, now));
   const looked = recordOf(before, updated, primary);
   const isCompared = looked !== undefined && before.lagRule === 'compared';
-  const record = isCompared ? recordLacks(looked, everywhere) : looked;
-  const nodes = everywhere.map((node) => measured(node, record, before.lagRule));
+  const record = isCompared ? recordLacks(looked, compared) : looked;
+  const nodes = compared.map((node) => measured(node, record, before.lagRule));
   const warnings: TopologyWarning[] = [
-    ...standingWarnings(nodes, primary, resting, verdict.warnings),
+    ...standingWarnings(nodes, primary, resting, verdict.warnings, before),
     ...unknownNames(nodes, before.named ?? []),
   ];
   const changed = primary !== undefined && primary !== before.lastPrimary;
@@ -91,6 +103,7 @@ function derived(before: TopologyDescription, updated: readonly NodeDescription[
     lastPrimary: primary ?? before.lastPrimary,
     ...(before.named === undefined ? {} : { named: before.named }),
     ...(before.partialReplicas === undefined ? {} : { partialReplicas: before.partialReplicas }),
+    ...(before.errantReplicas === undefined ? {} : { errantReplicas: before.errantReplicas }),
     ...(before.lagRule === undefined ? {} : { lagRule: before.lagRule, primaryRecord: record }),
   });
 }
@@ -184,7 +197,7 @@ function member(
 ): NodeDescription {
   const role = memberRole(node, primary);
   const { lag, lacks } = role === 'primary' ? { lag: null, lacks: undefined } : memberLag(node, was, nodes);
-  const next = { ...node, role, upstream: [], lag, lacks, alone: undefined };
+  const next = { ...node, role, upstream: [], lag, lacks, alone: undefined, errant: undefined };
   return same(comparable(node), comparable(next)) ? node : next;
 }
 
@@ -263,8 +276,13 @@ function comparable(node: Extract<NodeDescription, { state: 'up' }>): unknown {
     node.lag,
     node.alone ?? null,
     node.partial ?? null,
+    node.errant ?? null,
     node.lacks ?? null,
   ];
+}
+
+function copied(named: readonly NodeId[] | 'all'): readonly NodeId[] | 'all' {
+  return named === 'all' ? named : [...named];
 }
 
 function same(a: unknown, b: unknown): boolean {

@@ -1,4 +1,5 @@
 /** What replicas are worth while no primary can be reached: nobody can tell then whether it still takes writes of others. */
+import { isErrant } from './errant-replica.js';
 import { gtidsContained } from './gtid-position.js';
 import { effectiveLagMs, type NodeDescription } from './node-description.js';
 import type { TopologyDescription } from './topology-description.js';
@@ -72,12 +73,13 @@ export function stalenessWithout(lost: LostPrimary, replica: UpNode, now: number
 
 /** The replica that is least behind by `stalenessOf`, with how far that is; undefined when it is known of none. */
 export function freshestLeft(
-  { nodes }: TopologyDescription,
+  topology: TopologyDescription,
   stalenessOf: (replica: UpNode) => number | null,
 ): { readonly node: UpNode; readonly ms: number } | undefined {
   let found: { readonly node: UpNode; readonly ms: number } | undefined;
-  for (const node of nodes) {
-    if (node.state !== 'up' || node.role !== 'replica' || node.partial !== undefined) continue;
+  for (const node of topology.nodes) {
+    if (node.state !== 'up' || node.role !== 'replica') continue;
+    if (node.partial !== undefined || isErrant(node, topology)) continue;
     if (!node.facts.channels.every(({ sql }) => sql)) continue;
     const ms = stalenessOf(node);
     if (ms !== null && (found === undefined || ms < found.ms)) found = { node, ms };
@@ -89,7 +91,8 @@ export function freshestLeft(
  * Why `replica`, of which nobody knows how far it is behind, is no better than nothing; undefined when it may be as fresh as
  * any that is left: it still wants its source, and no other replica has all that it has and more.
  */
-export function whyNotBestLeft(replica: UpNode, { nodes }: TopologyDescription): string | undefined {
+export function whyNotBestLeft(replica: UpNode, topology: TopologyDescription): string | undefined {
+  const { nodes } = topology;
   const { facts } = replica;
   if (facts.channels.some((channel) => channel.io === 'no' && !isUnreached(channel.reception?.errno)))
     return 'its receiving thread was stopped';
@@ -99,6 +102,7 @@ export function whyNotBestLeft(replica: UpNode, { nodes }: TopologyDescription):
       other.state === 'up' &&
       other.role === 'replica' &&
       other.partial === undefined &&
+      !isErrant(other, topology) &&
       gtidsContained(facts, other.facts) &&
       !gtidsContained(other.facts, facts),
   );

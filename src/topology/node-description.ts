@@ -49,6 +49,8 @@ export interface ReplicationChannel {
   readonly applyErrno?: number | undefined;
   /** Whether it asks its source for everything that it lacks (`SOURCE_AUTO_POSITION` of MySQL), so that nothing stays missing. */
   readonly autoPosition?: boolean | undefined;
+  /** Set where it follows by file and position: what it has of its own may then be as old as its first load. */
+  readonly byPosition?: true | undefined;
   /** The replication filters of the channel, each as `name=value`; left out when there are none. */
   readonly filters?: readonly string[] | undefined;
   /** What the receiving thread shows of its source; undefined where the server does not tell. */
@@ -238,6 +240,19 @@ export interface Alone {
   readonly beside?: NodeId | undefined;
 }
 
+/** Transactions that a replica has and its primary lacks. */
+export interface Errant {
+  /** Those, in the notation of the flavor. */
+  readonly gtids: string;
+  /** Since when they are known, monotonic milliseconds. */
+  readonly since: number;
+  /**
+   * `seen`: the primary was not looked at since then, and may have got them from where it has what is new. `proven`: it was, and
+   * lacks them. `doubtful`: it lacks them, and may have done so all along: the replica was loaded with them, or the primary was.
+   */
+  readonly state: 'seen' | 'proven' | 'doubtful';
+}
+
 /** Why nothing new is known about a server that lives. */
 export interface Blind {
   /** What the probes meet. */
@@ -277,6 +292,8 @@ export type NodeDescription =
       readonly blind?: Blind | undefined;
       /** The replication filters, and the errors passed over, for which it has only a part of the data, unless the options let it serve reads all the same. */
       readonly partial?: string | undefined;
+      /** Set while it has transactions that its primary lacks; kept while that one cannot be looked at. */
+      readonly errant?: Errant | undefined;
       /** Set while it is writable, once it was seen to become so. */
       readonly madeWritable?: boolean | undefined;
       /** Set while it takes writes of others without being the primary: writable, and without a source. */
@@ -298,6 +315,8 @@ export type NodeDescription =
       readonly lastFacts?: ServerFacts | undefined;
       /** The last role, when the node ever answered. */
       readonly lastRole?: NodeRole | undefined;
+      /** What it had then that its primary lacks. */
+      readonly lastErrant?: Errant | undefined;
     });
 
 /** The role of a node now: only a node that answers has one. */

@@ -1,5 +1,6 @@
 /** Which nodes may take a call, as a pure function of the topology; who of them takes it is decided by a balance. */
 import type { NodeId } from '../common/node-address.js';
+import { errantWords, isErrant } from './errant-replica.js';
 import type { GtidPosition } from './gtid-position.js';
 import { type NodeDescription, whyDown } from './node-description.js';
 import type { ReadPreference } from './read-preference.js';
@@ -121,6 +122,7 @@ function obstacle(
   if (node.role === 'replica') {
     if (preference === 'primary') return 'it is a replica';
     if (node.partial !== undefined) return `it has only a part of the data (${node.partial})`;
+    if (isErrant(node, topology)) return errantWords(node);
     const unfit = unfitness(node, topology, criteria, criteria.now);
     if (unfit !== undefined) return unfit;
   } else {

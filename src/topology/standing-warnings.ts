@@ -1,10 +1,10 @@
 /** Troubles that can be read off the nodes themselves, however the primary was found. */
 import type { NodeId } from '../common/node-address.js';
 import { nearest } from '../common/option-reader.js';
-import { errantTransactions } from './errant-transactions.js';
-import { isHidden, type NodeDescription } from './node-description.js';
+import { isErrant, shortened } from './errant-replica.js';
+import { type Errant, isHidden, type NodeDescription } from './node-description.js';
 import { isSameServer } from './replication-graph.js';
-import type { TopologyWarning } from './topology-description.js';
+import type { TopologyDescription, TopologyWarning } from './topology-description.js';
 import { twinWarnings } from './twin-warnings.js';
 
 /** MariaDB: what it shall execute is numbered below what it has logged (`ER_GTID_STRICT_OUT_OF_ORDER`). */
@@ -14,13 +14,14 @@ const STRICT_WORDS =
 
 /**
  * All warnings: those `about` the choice of the `primary` and those about single nodes; `resting` is a primary that only refuses
- * writes.
+ * writes, and `exempt` tells who serves reads all the same.
  */
 export function standingWarnings(
   nodes: readonly NodeDescription[],
   primary: NodeId | undefined,
   resting: NodeId | undefined,
   about: readonly TopologyWarning[],
+  exempt: Pick<TopologyDescription, 'errantReplicas'>,
 ): TopologyWarning[] {
   const warnings: TopologyWarning[] = [...about];
   const head = nodes.find(({ id }) => id === (primary ?? resting));
@@ -43,12 +44,9 @@ export function standingWarnings(
         `${node.id} is a replica but accepts writes; set read_only=1 on it, so that a mistake cannot make it differ from the primary.`,
       );
     }
-    const errant = head === undefined ? '' : errantOf(node, head);
-    if (errant !== '') {
-      warn(
-        'errant-transactions',
-        `${node.id} has transactions that the primary ${head?.id} lacks (${shortened(errant)}); it goes on following, but its data may differ. Look at them in its binary log, then write the same on the primary or rebuild ${node.id}.`,
-      );
+    if (node.errant !== undefined && node.errant.state !== 'seen') {
+      const whose = head === undefined ? 'its primary' : `the primary ${head.id}`;
+      warn('errant-transactions', errantMessage(node.id, node.errant, whose, isErrant(node, exempt)));
     }
     if (node.partial !== undefined) {
       warn(
@@ -105,15 +103,16 @@ export function standingWarnings(
   return warnings;
 }
 
-/** What a replica below the primary `head` has of its own; '' when nothing, or when that cannot be known. */
-function errantOf(node: Extract<NodeDescription, { state: 'up' }>, head: NodeDescription): string {
-  if (node.role !== 'replica' || head.state !== 'up' || head.facts.channels.length > 0) return '';
-  const [channel, second] = node.facts.channels;
-  const isBelow = channel !== undefined && second === undefined && node.upstream?.includes(head.id) === true;
-  // The facts of a server that shows nothing are old: what they lack says nothing.
-  const isKnown =
-    node.facts.group === undefined && head.facts.group === undefined && head.blind === undefined;
-  return isBelow && isKnown ? errantTransactions(node.facts, head.facts) : '';
+function errantMessage(id: NodeId, { gtids, state }: Errant, whose: string, isOut: boolean): string {
+  const serves = isOut
+    ? 'it serves no reads'
+    : state === 'proven'
+      ? 'it serves reads, as `mysql.reads.errantReplicas` says, and its data may differ'
+      : 'it serves reads, since they may be older than replication between the two, as those of a dump that was loaded there; but its data may differ';
+  const also = isOut
+    ? '; or, where they change nothing that is read, name it in `mysql.reads.errantReplicas`'
+    : '';
+  return `${id} has transactions that ${whose} lacks (${shortened(gtids)}): ${serves}. Look at them in its binary log, then write the same on the primary or rebuild ${id}${also}.`;
 }
 
 /**
@@ -139,11 +138,6 @@ function standingChannel(
       return `cannot connect to its source${of}, which lives`;
   }
   return undefined;
-}
-
-/** Sets of transactions may be long; who looks at them asks the server. */
-function shortened(gtids: string): string {
-  return gtids.length <= GTIDS_LIMIT ? gtids : `${gtids.slice(0, GTIDS_LIMIT)}…`;
 }
 
 /** Warnings about those of `named` that are none of `nodes`, with the node that was probably meant. */

@@ -29,7 +29,7 @@ export type TopologyWarningCode =
   | 'stray-node'
   /** A server that lives lets the monitor read nothing. */
   | 'blind-monitor'
-  /** A replica has transactions that its primary lacks, and goes on following. */
+  /** A replica has transactions that its primary lacks: where that is proven, it serves no reads unless the options let it. */
   | 'errant-transactions'
   /** A replica does not apply, or not get, what its source writes. */
   | 'replication-stopped'
@@ -68,6 +68,8 @@ export interface TopologyDescription {
   readonly lagRule?: LagRule | undefined;
   /** Replicas that serve reads although replication filters, or errors that are passed over, keep a part of the data from them. Default: none. */
   readonly partialReplicas?: readonly NodeId[] | 'all' | undefined;
+  /** Replicas that serve reads although they have transactions that their primary lacks. Default: none. */
+  readonly errantReplicas?: readonly NodeId[] | 'all' | undefined;
   /** @internal The last looks at the primary, kept while lag is measured by them. */
   readonly primaryRecord?: PrimaryRecord | undefined;
 }

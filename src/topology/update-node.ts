@@ -1,5 +1,6 @@
 /** How one observation changes the description of the node that it is about. */
 import {
+  type Errant,
   type NodeDescription,
   type Observation,
   provesLife,
@@ -31,6 +32,7 @@ export function updateNode(before: NodeDescription, observation: Observation): N
       sourceLost: was === undefined ? undefined : sourceLostAfter(was, facts, at),
       ...(wasMadeWritable(was, facts) ? { madeWritable: true } : {}),
       alone: was?.alone,
+      errant: errantBefore(before),
     };
   }
   const { failure, error } = observation;
@@ -42,6 +44,7 @@ export function updateNode(before: NodeDescription, observation: Observation): N
   const lastFacts = before.state === 'up' ? before.facts : wasDown?.lastFacts;
   const lastRole = before.state === 'up' ? before.role : wasDown?.lastRole;
   const seenAt = before.state === 'new' ? undefined : before.seenAt;
+  const lastErrant = errantBefore(before);
   return {
     ...seed,
     state: 'down',
@@ -52,7 +55,13 @@ export function updateNode(before: NodeDescription, observation: Observation): N
     ...(seenAt === undefined ? {} : { seenAt }),
     ...(lastFacts === undefined ? {} : { lastFacts }),
     ...(lastRole === undefined ? {} : { lastRole }),
+    ...(lastErrant === undefined ? {} : { lastErrant }),
   };
+}
+
+function errantBefore(before: NodeDescription): Errant | undefined {
+  if (before.state === 'new') return undefined;
+  return before.state === 'up' ? before.errant : before.lastErrant;
 }
 
 /** When the last observation of `node` was made; `-Infinity` for a node that was never looked at. */

@@ -283,7 +283,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ name: database, flavor, options }) =
     await eventually('no warning', () => warnings().length === 0);
   });
 
-  test('a transaction that a replica wrote itself is told, until the primary has it, too', async () => {
+  test('a replica that wrote something itself is told, and serves no reads, until the primary has it, too', async () => {
     const run = async (node: LocalDatabaseNode, ...statements: string[]): Promise<void> => {
       for (const sql of statements) await node.query(sql);
     };
@@ -296,6 +296,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ name: database, flavor, options }) =
     } else await run(second, set('gtid_domain_id = 9'), create, set('gtid_domain_id = 0'));
     await eventually('the warning', () => warnings().includes(`errant-transactions ${second.id}`));
     expect(writer()).toBe(first.id);
+    expect(readers()).not.toContain(second.id);
     await eventually('the event', () => told.includes('errant-transactions'));
     expect(await manager.history()).toContainEqual(
       expect.objectContaining({ kind: 'errant-transactions', nodes: [second.id] }),
@@ -311,7 +312,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ name: database, flavor, options }) =
       const own = ['gtid_domain_id = 9', `server_id = ${row?.['id']}`, 'gtid_seq_no = 1'].map(set);
       await run(first, ...own, create, set('gtid_domain_id = 0'), set(`server_id = ${mine?.['id']}`));
     }
-    await eventually('no warning', () => warnings().length === 0);
+    await eventually('no warning, and it serves', () => warnings().length === 0 && bothRead());
   });
 
   test('a replica with a replication filter serves no reads and is told until the filter is gone', async () => {

@@ -64,7 +64,6 @@ const sourceRow: StatusRow = {
   Source_UUID: '3e11fa47-71ca-11e1-9e33-c80aa9429562',
   SQL_Delay: 0,
   SQL_Remaining_Delay: null,
-  Auto_Position: 0,
   Channel_Name: '',
 };
 
@@ -83,6 +82,20 @@ export const REPLICA_STATUS_CASES: readonly ReplicaStatusCase[] = [
     rows: [{ ...sourceRow, Auto_Position: 1, Replicate_Ignore_Server_Ids: '' }],
     channels: [{ ...healthy, autoPosition: true }],
   },
+  {
+    name: 'MySQL that follows by file and position',
+    flavor: 'mysql',
+    rows: [{ ...sourceRow, Auto_Position: 0 }],
+    channels: [{ ...healthy, byPosition: true }],
+  },
+  ...(['No', 'Slave_Pos', 'Current_Pos'] as const).map(
+    (Using_Gtid): ReplicaStatusCase => ({
+      name: `MariaDB with Using_Gtid: ${Using_Gtid}`,
+      flavor: 'mariadb',
+      rows: [{ ...masterRow, Using_Gtid }],
+      channels: [{ ...healthy, ...(Using_Gtid === 'No' ? { byPosition: true } : {}) }],
+    }),
+  ),
   {
     name: '... but leaves out what a server wrote',
     flavor: 'mysql',

@@ -50,6 +50,7 @@ export async function checkDatabases(
     primaries,
     writer,
     partialReplicas: reads.partialReplicas,
+    errantReplicas: reads.errantReplicas,
   };
   const answers = read.flatMap((one) => one.checks);
   return [...checks, ...answers, ...judgeDatabases(servers, needs)];

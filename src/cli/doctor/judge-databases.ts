@@ -1,5 +1,5 @@
 /** What the doctor thinks of database servers: a pure judgement of what was read from them. */
-import { errantTransactions } from '../../topology/errant-transactions.js';
+import { errantTransactions, isOlderThanReplication } from '../../topology/errant-transactions.js';
 import type { ServerFacts } from '../../topology/node-description.js';
 import { type FilteringServer, filtersOnWay } from '../../topology/replication-filters.js';
 import { mayBeSameServer } from '../../topology/replication-graph.js';
@@ -37,6 +37,8 @@ export interface DatabaseNeeds {
   readonly writer: WriterState | undefined;
   /** Replicas that may have a part of the data: `mysql.reads.partialReplicas`. */
   readonly partialReplicas: readonly string[] | 'all';
+  /** Replicas that may have transactions of their own: `mysql.reads.errantReplicas`. */
+  readonly errantReplicas: readonly string[] | 'all';
 }
 
 const CLOCK_LIMIT_MS = 2_000;
@@ -231,17 +233,31 @@ function judgeFilters(checks: Checks, servers: readonly DatabaseFacts[], needs: 
 }
 
 /** What replicas have that the primary above them lacks. */
-function judgeErrant(checks: Checks, servers: readonly DatabaseFacts[]): void {
+function judgeErrant(checks: Checks, servers: readonly DatabaseFacts[], needs: DatabaseNeeds): void {
   for (const server of servers) {
+    const between: ServerFacts[] = [];
     let head = aboveIn(servers, server);
-    for (let depth = 0; head !== undefined && head.facts.channels.length > 0; depth += 1)
+    for (let depth = 0; head !== undefined && head.facts.channels.length > 0; depth += 1) {
+      between.push(head.facts);
       head = depth < servers.length ? aboveIn(servers, head) : undefined;
+    }
     if (head === undefined || head === server) continue;
-    const errant = errantTransactions(server.facts, head.facts);
-    checks.expect(errant === '', 'warning', server.node, 'transactions of its own', {
-      found: errant === '' ? `none that ${head.node} lacks` : `${head.node} lacks ${errant}`,
+    const errant = errantTransactions(server.facts, head.facts, between);
+    const isProven = errant !== '' && !isOlderThanReplication(errant, server.facts, head.facts);
+    const isAllowed = needs.errantReplicas === 'all' || needs.errantReplicas.includes(server.node);
+    const isOut = isProven && !isAllowed;
+    const why = isOut
+      ? 'it serves no reads'
+      : isProven
+        ? '`mysql.reads.errantReplicas` lets it serve reads'
+        : 'they may be older than replication, and it serves reads';
+    const rest = isOut
+      ? '; or, where they change nothing that is read, name it in `mysql.reads.errantReplicas`'
+      : '';
+    checks.expect(errant === '', isOut ? 'failed' : 'warning', server.node, 'transactions of its own', {
+      found: errant === '' ? `none that ${head.node} lacks` : `${head.node} lacks ${errant}; ${why}`,
       expected: 'none: what is written on a replica makes it differ from the primary',
-      fix: `look at them in the binary log of ${server.node}, then write the same on ${head.node}, or rebuild ${server.node}`,
+      fix: `look at them in the binary log of ${server.node}, then write the same on ${head.node}, or rebuild ${server.node}${rest}`,
     });
   }
 }
@@ -315,7 +331,7 @@ function judgeTogether(checks: Checks, servers: readonly DatabaseFacts[], needs:
   if (primaries.length === 0 && servers.length > 0) judgeWriter(checks, needs.writer);
   judgeSources(checks, servers, needs);
   judgeFilters(checks, servers, needs);
-  judgeErrant(checks, servers);
+  judgeErrant(checks, servers, needs);
   judgeSettings(checks, servers);
   if (servers.length === 0) return;
   const flavors = new Set(servers.map(({ facts }) => facts.flavor));

@@ -24,7 +24,10 @@ function changeable(value: unknown, path: string): string[] {
 
 test('nobody can change a picture, or what is in it', () => {
   const partial = ['b'];
-  const configured = initialTopology(seeds({ a: 'primary', b: 'replica' }), undefined, ['b'], partial);
+  const configured = initialTopology(seeds({ a: 'primary', b: 'replica' }), undefined, ['b'], {
+    partialReplicas: partial,
+    errantReplicas: partial,
+  });
   const down = tell(healthy, observationOf('a', 'refused', 2000));
   const more = withNode(healthy, seeds({ c: 'replica' })[0] as NodeSeed);
   for (const topology of [

@@ -20,7 +20,12 @@ function seen(
   partialReplicas?: TopologyDescription['partialReplicas'],
 ): TopologyDescription {
   const roles = { a: 'primary', b: 'replica', c: 'replica' } as const;
-  let topology = initialTopology(seeds(roles), undefined, [], partialReplicas);
+  let topology = initialTopology(
+    seeds(roles),
+    undefined,
+    [],
+    partialReplicas === undefined ? {} : { partialReplicas },
+  );
   const found = { a: master('a'), b: slave('b', 'a'), c: slave('c', 'a'), ...see };
   for (const [node, finding] of Object.entries(found))
     topology = observe(topology, observationOf(node, finding, 0));

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Check } from '../../../../src/cli/doctor/check.js';
 import { checkNode } from '../../../../src/cli/doctor/check-node.js';
 import {
   type DatabaseFacts,
@@ -55,6 +56,7 @@ const NEEDS = {
   primaries: ['db1'],
   writer: { kind: 'primary', node: 'db1' },
   partialReplicas: [],
+  errantReplicas: [],
 } as const;
 const troubles = (...servers: DatabaseFacts[]): readonly string[] =>
   judgeDatabases(servers, NEEDS)
@@ -139,22 +141,31 @@ test.each([
   expect(checkNode(version)[0]?.state).toBe(state);
 });
 
-test('transactions that a replica wrote itself are a warning that names them and the primary', () => {
-  const log = (gtidState: string): Partial<ServerFacts> => ({ gtidState });
+test('transactions that a replica wrote itself are a failure that names them and the primary, unless the options name it', () => {
+  const log = (gtidState: string): Partial<ServerFacts> => ({ gtidState, gtidApplied: '' });
   const servers = [
     server('db1', log('0-1-7')),
     server('db2', log('0-1-7,0-2-8')),
     server('db3', log('0-1-7')),
   ];
-  expect(troubles(...servers)).toEqual(['warning db2: transactions of its own']);
-  const [found] = judgeDatabases(servers, NEEDS).filter(({ state }) => state === 'warning');
-  expect(found?.found).toBe('db1 lacks 0-2-8');
+  const what = 'transactions of its own';
+  expect(troubles(...servers)).toEqual([`failed db2: ${what}`]);
+  const judged = (needs: DatabaseNeeds): Check | undefined =>
+    judgeDatabases(servers, needs).find((check) => check.what === what && check.subject === 'db2');
+  expect(judged(NEEDS)?.found).toBe('db1 lacks 0-2-8; it serves no reads');
+  expect(judged({ ...NEEDS, errantReplicas: ['db2'] })).toMatchObject({
+    state: 'warning',
+    found: expect.stringContaining('`mysql.reads.errantReplicas` lets it serve reads'),
+  });
   // Below another replica, too; and a replica of a server that is not known is not compared.
   const below = { channels: [{ ...CHANNEL, sourceServerId: 2 }], ...log('0-1-7,0-3-8') };
   expect(troubles(servers[0] as DatabaseFacts, server('db2', log('0-1-7')), server('db3', below))).toEqual([
-    'warning db3: transactions of its own',
+    `failed db3: ${what}`,
   ]);
   expect(troubles(servers[0] as DatabaseFacts, server('db3', below))).toEqual([]);
+  // What may be older than replication is a warning.
+  const byPosition = { channels: [{ ...CHANNEL, byPosition: true as const }], ...log('0-1-7,0-2-8') };
+  expect(troubles(servers[0] as DatabaseFacts, server('db2', byPosition))).toEqual([`warning db2: ${what}`]);
 });
 
 test('a server without a source that is no primary is a failure, and one that is delayed on purpose a warning', () => {
