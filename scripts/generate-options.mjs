@@ -30,6 +30,7 @@ const TAKERS = [
   ['cluster.failover.switchover(options)', 'failover/failover-manager.ts', 'SwitchoverOptions'],
   ['classify(sql, options)', 'mysql/classifier/classification.ts', 'ClassifyOptions'],
   ['cloneRebuild(options)', 'failover/rebuild/clone-rebuild.ts', 'CloneRebuildOptions'],
+  ['createCustomSessionStore(backend, options)', 'session/custom-session-store.ts', 'CustomSessionOptions'],
   ['createHttpUpstreams(options)', 'failover/resources/http-upstreams.ts', 'HttpUpstreamsOptions'],
   ['createSharedFiles(options)', 'files/shared-files-options.ts', 'SharedFilesOptions'],
   ['dashboard(cluster, options)', 'dashboard/dashboard-options.ts', 'DashboardOptions'],

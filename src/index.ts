@@ -216,6 +216,11 @@ export type {
 } from './session/common-session-options.js';
 export type { CommonSessionStore } from './session/common-session-store.js';
 export { createSessionStore, type SessionStoreOf } from './session/create-session-store.js';
+export {
+  type CustomSessionOptions,
+  type CustomSessionStore,
+  createCustomSessionStore,
+} from './session/custom-session-store.js';
 export type { FileSessionStoreEvents } from './session/file-session-events.js';
 export type { FileSessionOptions, ResolvedFileSessionOptions } from './session/file-session-options.js';
 export type { FileSessionResync } from './session/file-session-repair.js';
@@ -225,6 +230,7 @@ export { type LaravelSession, laravelSession } from './session/laravel-session.j
 export { type LaravelSessionsOptions, laravelSessions } from './session/laravel-sessions.js';
 export type { NodeChangeState, NodeChangeStep, SetNodesOptions } from './session/node-change.js';
 export type { Session, SessionVariables } from './session/session.js';
+export type { SessionBackend, SessionBackendCall, SessionBackendLock } from './session/session-backend.js';
 export type {
   ResolvedSessionCookie,
   SessionCookieOptions,
