@@ -102,5 +102,5 @@ export const ONCE_FORCED: RegExp = /^(make-tables|epoch$|begin$|take-|verify-|fo
 const TRIED = [...new Set(PLANS.flatMap(({ steps }) => steps))].join('|');
 /** What the tours of every cluster try, and what is there before its first change only. */
 export const COMMON: RegExp = new RegExp(
-  `^(${TRIED}|assert-votes(-first|-again)?|end-attempt|make-tables-\\d+)$`,
+  `^(${TRIED}|assert-votes(-first|-again)?|end-attempt|hold-writes|end-held|let-writes|empty-relay-log|make-tables-\\d+)$`,
 );

@@ -1,7 +1,7 @@
 /** The statements of a change in the words of one kind of server; all of it text, nothing is sent from here. */
 import { isAtLeast, type ServerVersion } from '../../mysql/server-version.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
-import { pastReadOnlySql, waitersSql } from './ending-sql.js';
+import { heldSql, pastReadOnlySql, waitersSql } from './ending-sql.js';
 import { filePositionDialect } from './file-position-dialect.js';
 import { mariadbGtidDialect } from './mariadb-gtid-dialect.js';
 import { mysqlGtidDialect } from './mysql-gtid-dialect.js';
@@ -42,6 +42,12 @@ export interface Dialect {
   readonly waiters: string;
   /** Lists the sessions that write all the same; undefined where none can. */
   readonly pastReadOnly: string | undefined;
+  /** Holds whoever writes all the same, administrators, until its session ends or {@link Dialect.letWrites}; undefined where none can. */
+  readonly holdWrites: string | undefined;
+  /** Lets those go on. */
+  readonly letWrites: string;
+  /** Lists the sessions that are held, and would write then; undefined where none can. */
+  readonly held: string | undefined;
   /** Lets ordinary users write again. */
   readonly takeWrites: readonly string[];
   /** Lets the manager write while ordinary users cannot; none where its account may anyway. */
@@ -146,6 +152,10 @@ export function threadStatements(
     refuseWrites: mysql ? 'SET GLOBAL super_read_only=1' : 'SET GLOBAL read_only=1',
     waiters: waitersSql(version),
     pastReadOnly: pastReadOnlySql(version),
+    // MySQL refuses them, and there it would wait for every statement that reads.
+    holdWrites: mysql ? undefined : 'FLUSH TABLES WITH READ LOCK',
+    letWrites: 'UNLOCK TABLES',
+    held: heldSql(version),
     takeWrites: mysql
       ? ['SET GLOBAL super_read_only=0', 'SET GLOBAL read_only=0']
       : ['SET GLOBAL read_only=0'],

@@ -56,6 +56,28 @@ export function endWaitsSql({ version, variables }: NodeSurvey): string | undefi
  */
 export function pastReadOnlySql(version: ServerVersion): string | undefined {
   if (version.flavor === 'mysql') return undefined;
+  return (
+    'SELECT p.ID AS id, p.USER AS user, p.HOST AS host FROM information_schema.INNODB_TRX x ' +
+    'JOIN information_schema.PROCESSLIST p ON p.ID=x.trx_mysql_thread_id ' +
+    `WHERE x.trx_lock_structs>0 AND ${mayWritePast(version)} ` +
+    // Who waits for a replica waits for those as well that are committed together with him.
+    `ORDER BY COALESCE(${WAITS}, 0)`
+  );
+}
+
+/**
+ * Lists those of them that wait until writes are let go on (`FLUSH TABLES WITH READ LOCK`), and would write then. Whoever may not write
+ * past `read_only` is left alone: he is refused. Undefined where nobody may.
+ */
+export function heldSql(version: ServerVersion): string | undefined {
+  if (version.flavor === 'mysql') return undefined;
+  return (
+    'SELECT p.ID AS id, p.USER AS user, p.HOST AS host FROM information_schema.PROCESSLIST p ' +
+    `WHERE p.STATE='Waiting for backup lock' AND ${mayWritePast(version)}`
+  );
+}
+
+function mayWritePast(version: ServerVersion): string {
   const privileges = [
     'READ_ONLY ADMIN',
     'READ ONLY ADMIN',
@@ -64,14 +86,10 @@ export function pastReadOnlySql(version: ServerVersion): string | undefined {
   const [user, host] = ["CONCAT('''', p.USER, '''@')", "REGEXP_REPLACE(p.HOST, ':[0-9]+$', '')"];
   const pattern = "TRIM(BOTH '''' FROM SUBSTRING(g.GRANTEE, CHAR_LENGTH(p.USER)+4))";
   return (
-    'SELECT p.ID AS id, p.USER AS user, p.HOST AS host FROM information_schema.INNODB_TRX x ' +
-    'JOIN information_schema.PROCESSLIST p ON p.ID=x.trx_mysql_thread_id ' +
-    "WHERE x.trx_lock_structs>0 AND p.USER NOT IN ('system user', REGEXP_REPLACE(USER(), '@[^@]*$', '')) AND p.ID<>CONNECTION_ID() " +
+    "p.USER NOT IN ('system user', REGEXP_REPLACE(USER(), '@[^@]*$', '')) AND p.ID<>CONNECTION_ID() " +
     'AND EXISTS (SELECT 1 FROM information_schema.USER_PRIVILEGES g ' +
     `WHERE g.PRIVILEGE_TYPE IN (${privileges.map((name) => `'${name}'`).join(', ')}) AND ` +
     // A host may be given as a network, which is no pattern.
-    `LEFT(g.GRANTEE, CHAR_LENGTH(p.USER)+3)=${user} AND (${host} LIKE ${pattern} OR ${pattern} LIKE '%/%')) ` +
-    // Who waits for a replica waits for those as well that are committed together with him.
-    `ORDER BY COALESCE(${WAITS}, 0)`
+    `LEFT(g.GRANTEE, CHAR_LENGTH(p.USER)+3)=${user} AND (${host} LIKE ${pattern} OR ${pattern} LIKE '%/%'))`
   );
 }

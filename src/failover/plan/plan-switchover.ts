@@ -11,6 +11,7 @@ import { dialectOf } from './dialect.js';
 import { endWaitsSql } from './ending-sql.js';
 import { eventHandover } from './event-handover.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
+import { holdSteps, letSteps } from './hold-steps.js';
 import {
   assertVotesStep,
   completed,
@@ -30,6 +31,7 @@ import { obstacleOf } from './plan-repair.js';
 import { refused } from './refused.js';
 import { unseenFiles, unseenWords } from './replication-tls.js';
 import { chooseSemiSync, isOwed } from './semi-sync-choice.js';
+import { statementsOf } from './statement-steps.js';
 import { answeringWitnesses, silentWords, votesAfter, withoutWords } from './votes-after.js';
 
 /**
@@ -139,7 +141,8 @@ export function planSwitchover(given: PlanContext, from: NodeId, wanted?: NodeId
       { undo: dialect.takeWrites.join('; '), inTheWay: dialect.waiters, endsWaits: endWaitsSql(old) },
     ),
     ...endWritersSteps(dialect, from, 'freeze'),
-    at('final-position', 'freeze', dialect.position.sql, 'everything that was ever acknowledged', {
+    ...holdSteps(dialect, from),
+    at('final-position', 'final-position', dialect.position.sql, 'everything that was ever acknowledged', {
       keep: dialect.position.keep,
     }),
     ...drainSteps(context, to, { phase: 'drain', spares: false, timeoutMs: DRAIN_MS }),
@@ -171,6 +174,7 @@ export function planSwitchover(given: PlanContext, from: NodeId, wanted?: NodeId
       isStopped: true,
     }),
     ...events.after,
+    ...letSteps(dialect, from),
     ...repointSteps(context, from, to),
     ...rest.flatMap((node) => [
       ...drainSteps(context, node, { phase: 'repoint', spares: true, timeoutMs: DRAIN_MS }),

@@ -57,3 +57,23 @@ test('of three voters nobody waits for the third one, and the old primary is cou
   expect(steps.filter(({ id }) => id === 'drain@db3').map(({ phase }) => phase)).toEqual(['repoint']);
   expect(votersAmong(steps, ['db1'])).toEqual(['db1']);
 });
+
+test('administrators of a MariaDB are held from before the last position until the old primary follows; those of a MySQL are refused', () => {
+  const { steps } = planSwitchover(contextOf([...well, madeUp('db3', { source })], 3), 'db1');
+  const ids = steps.map(({ id }) => id);
+  expect(ids.indexOf('hold-writes@db1')).toBeGreaterThan(ids.indexOf('end-writers@db1'));
+  expect(ids.indexOf('hold-writes@db1')).toBeLessThan(ids.indexOf('final-position@db1'));
+  expect(ids.indexOf('end-held@db1')).toBeGreaterThan(ids.indexOf('verify-writes@db2'));
+  expect(ids.indexOf('let-writes@db1')).toBe(ids.indexOf('end-held@db1') + 1);
+  expect(ids.indexOf('let-writes@db1')).toBeLessThan(ids.indexOf('follow-0@db1'));
+  const hold = steps.find(({ id }) => id === 'hold-writes@db1');
+  expect(hold).toMatchObject({ sql: 'FLUSH TABLES WITH READ LOCK', undo: 'UNLOCK TABLES', optional: true });
+  // What could not be ended before does not keep it from being held.
+  expect(hold?.phase).not.toBe(steps.find(({ id }) => id === 'end-writers@db1')?.phase);
+  const mysql = ['db1', 'db2'].map((node) =>
+    madeUp(node, { version: '9.7.0', ...(node === 'db1' ? {} : { source }) }),
+  );
+  expect(planSwitchover(contextOf(mysql, 3), 'db1').steps.filter(({ id }) => /held|hold/.test(id))).toEqual(
+    [],
+  );
+});
