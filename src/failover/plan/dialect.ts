@@ -32,6 +32,11 @@ export interface Dialect {
   readonly startReceiving: string;
   /** Stops both threads; only when everything that was received is executed. */
   readonly stopReplication: string;
+  /**
+   * Throws the relay log away, when both threads are stopped and everything is executed, and keeps the source: most of what
+   * {@link Dialect.forgetSource} takes long for. Undefined where it takes no time, or starting again would not go on at the same place.
+   */
+  readonly emptyRelayLog: string | undefined;
   /** Starts both threads. */
   readonly startReplication: string;
   /** Forgets the source. */
@@ -147,6 +152,7 @@ export function threadStatements(
     stopReceiving: `STOP ${replica} IO_THREAD`,
     startReceiving: `START ${replica} IO_THREAD`,
     stopReplication: `STOP ${replica}`,
+    emptyRelayLog: undefined,
     startReplication: `START ${replica}`,
     forgetSource: `RESET ${replica} ALL`,
     refuseWrites: mysql ? 'SET GLOBAL super_read_only=1' : 'SET GLOBAL read_only=1',

@@ -11,7 +11,7 @@ import {
 
 /** The dialect for a version. */
 export function mysqlGtidDialect(version: ServerVersion): Dialect {
-  const { source: word, change } = wordsOf(version);
+  const { source: word, change, replica } = wordsOf(version);
   // A replica that changes its source by itself changes its vote by itself.
   const fixed = word === 'SOURCE' ? ', SOURCE_CONNECTION_AUTO_FAILOVER=0' : '';
   const where = ({ host, port }: ReplicationSource): string =>
@@ -19,6 +19,8 @@ export function mysqlGtidDialect(version: ServerVersion): Dialect {
     `${word}_RETRY_COUNT=86400, ${word}_HEARTBEAT_PERIOD=1${fixed}`;
   return {
     ...threadStatements(version),
+    // Older ones forget the source with it when they are restarted then.
+    emptyRelayLog: replica === 'REPLICA' ? 'RESET REPLICA' : undefined,
     position: { sql: "SELECT REPLACE(@@GLOBAL.gtid_executed, CHAR(10), '') AS position", keep: 'position' },
     waitFor: (seconds) => `SELECT WAIT_FOR_EXECUTED_GTID_SET('{position}', ${seconds}) AS behind`,
     repoint: (source) => [`${change} TO ${where(source)}`],

@@ -161,6 +161,7 @@ export function planSwitchover(given: PlanContext, from: NodeId, wanted?: NodeId
     ...newPositionSteps(context, to),
     // While leases still end: what is done then is no part of the gap.
     ...stopSteps(dialectOf(candidate), to, 'stop-candidate', false),
+    ...emptySteps(candidate),
     lockStep(
       'wait-handover',
       'wait-handover',
@@ -206,6 +207,16 @@ export function planSwitchover(given: PlanContext, from: NodeId, wanted?: NodeId
       ...semiSync.warnings,
     ],
   };
+}
+
+/** What forgetting the source would take long for, once nobody writes and before anybody may. */
+function emptySteps(candidate: NodeSurvey): readonly PlanStep[] {
+  const { emptyRelayLog } = dialectOf(candidate);
+  if (emptyRelayLog === undefined) return [];
+  const why = 'it has executed all of it; the source is kept, so that it can go on where it is';
+  return [
+    statementsOf('stop-candidate', candidate.node, { optional: true })('empty-relay-log', emptyRelayLog, why),
+  ];
 }
 
 /** That a majority can vote for `to` afterwards, the old primary with it: without one nobody could write there. */

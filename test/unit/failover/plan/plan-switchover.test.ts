@@ -58,6 +58,28 @@ test('of three voters nobody waits for the third one, and the old primary is cou
   expect(votersAmong(steps, ['db1'])).toEqual(['db1']);
 });
 
+test('a MySQL that becomes the primary empties its relay log while leases end, once it has executed it; with GTIDs only', () => {
+  const gtids = { gtid_mode: 'ON', gtid_executed: '0f3f0e5c-0000-0000-0000-000000000001:1-100' };
+  const idsOf = (version: string, variables: Readonly<Record<string, string>>): readonly string[] => {
+    const server = (node: string, more: Parameters<typeof madeUp>[1] = {}): NodeSurvey =>
+      madeUp(node, { version, executed: '', variables: { ...variables, server_uuid: node }, ...more });
+    const channel = { Auto_Position: variables['gtid_mode'] === 'ON' ? '1' : '0', Retrieved_Gtid_Set: '' };
+    const surveys = [
+      server('db1'),
+      ...['db2', 'db3'].map((node) => server(node, { source, status: channel })),
+    ];
+    return planSwitchover(contextOf(surveys, 3), 'db1').steps.map(({ id }) => id);
+  };
+  const ids = idsOf('9.7.0', gtids);
+  expect(ids.indexOf('empty-relay-log@db2')).toBe(ids.indexOf('stop-replication@db2') + 1);
+  expect(ids.indexOf('empty-relay-log@db2')).toBeLessThan(ids.indexOf('wait-handover'));
+  expect(idsOf('9.7.0', {})).not.toContain('empty-relay-log@db2');
+  expect(idsOf('5.7.44', gtids)).not.toContain('empty-relay-log@db2');
+  expect(planSwitchover(contextOf(well, 3), 'db1').steps.map(({ id }) => id)).not.toContain(
+    'empty-relay-log@db2',
+  );
+});
+
 test('administrators of a MariaDB are held from before the last position until the old primary follows; those of a MySQL are refused', () => {
   const { steps } = planSwitchover(contextOf([...well, madeUp('db3', { source })], 3), 'db1');
   const ids = steps.map(({ id }) => id);
