@@ -68,6 +68,26 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
     await eventually(`${table} is on the other one`, () => hasTable(reaches, 'shop', table));
   }
 
+  test(
+    'every process leaves it out of reads, also one that only follows, unless its options name it',
+    TIMEOUT,
+    async () => {
+      const { mysql } = servers.options();
+      const stands = (cluster: MysqlCluster): { fit: boolean; reason: string } | undefined =>
+        cluster.explain('SELECT 1').considered.find(({ node }) => node === stray().id);
+      await using follower = await createMysqlCluster(mysql);
+      await using allowing = await createMysqlCluster({ ...mysql, reads: { errantReplicas: [stray().id] } });
+      await eventually(
+        'it is left out',
+        () => stands(follower)?.reason.startsWith('it has transactions that its primary lacks (') === true,
+      );
+      await eventually('the other one has found it, too', () =>
+        allowing.topology().warnings.some(({ code }) => code === 'errant-transactions'),
+      );
+      expect([stands(follower)?.fit, stands(allowing)?.fit]).toEqual([false, true]);
+    },
+  );
+
   test('the one that has nothing of its own takes over, and the other one follows it', TIMEOUT, async () => {
     await wrote(servers.primary, 'before_death', clean());
     await servers.primary.kill();
