@@ -1,4 +1,5 @@
 /** Options of the modes that change servers: accounts, voters, and the limits of what may be done. */
+import type { NodeId } from '../common/node-address.js';
 import {
   invalidOption,
   readBoolean,
@@ -101,6 +102,8 @@ export interface ResolvedActingOptions extends ResolvedReplicationOptions {
   readonly leaseMs: number;
   readonly handoverMs: number;
   readonly wishes: CandidateWishes;
+  /** The zone that each node stands in, where that is known. */
+  readonly zones?: ReadonlyMap<NodeId, string>;
   readonly maxLoss: MaxLoss;
   readonly blockMs: number;
   readonly selfFenceMs: number;

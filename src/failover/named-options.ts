@@ -34,6 +34,7 @@ export function withNodeIds(
     ...options,
     addresses,
     wishes: { prefer: ids('prefer'), avoid: ids('avoid'), never: ids('never') },
+    zones: new Map(nodes.flatMap(({ seed: { id, zone } }) => (zone === undefined ? [] : [[id, zone]]))),
   });
 }
 

@@ -216,6 +216,7 @@ export class ChangeControl {
         return { ...address, user, tls: tls ?? tlsOffered(survey.nodes.get(node)) };
       },
       wishes: options.wishes,
+      zones: options.zones,
       isolated: isolated(),
       rules,
       hooks: new Set(Object.entries(hooks).flatMap(([name, hook]) => (hook === undefined ? [] : [name]))),

@@ -44,6 +44,10 @@ export interface CandidateQuestion {
   readonly acceptsLoss?: boolean | undefined;
   /** Nodes that would not fence themselves as the primary, and why. */
   readonly unguarded?: ReadonlyMap<NodeId, string> | undefined;
+  /** The zones of nodes; of equals one in the zone of `from`, the primary that is replaced, is taken first. */
+  readonly zones?: ReadonlyMap<NodeId, string> | undefined;
+  /** See {@link CandidateQuestion.zones}. */
+  readonly from?: NodeId | undefined;
   /** The living primary, which the others will catch up with; undefined when what they have now is all there is. */
   readonly primary?: NodeSurvey | undefined;
   /** What each node has alone, while there is no living primary. */
@@ -94,7 +98,11 @@ export function chooseCandidate(question: CandidateQuestion): CandidateChoice {
   // Without a primary writes wait until the new one has executed what it has received.
   const owes = ({ hasUnapplied }: NodeSurvey): number => Number(primary === undefined && hasUnapplied);
   const ranked = [...able].sort(
-    (a, b) => rankOf(a, wishes) - rankOf(b, wishes) || owes(a) - owes(b) || byId(a.node, b.node),
+    (a, b) =>
+      rankOf(a, wishes) - rankOf(b, wishes) ||
+      farness(a, question) - farness(b, question) ||
+      owes(a) - owes(b) ||
+      byId(a.node, b.node),
   );
   const chosen = wanted === undefined ? ranked[0] : ranked.find(({ node }) => node === wanted);
   for (const { node } of ranked) {
@@ -188,6 +196,12 @@ function rankOf({ node }: NodeSurvey, { prefer, avoid }: CandidateWishes): numbe
   const wish = prefer.indexOf(node);
   if (wish >= 0) return wish - prefer.length;
   return avoid.includes(node) ? 1 : 0;
+}
+
+/** 1 for a node that stands in another zone than the primary that it would replace: its applications are there. */
+function farness({ node }: NodeSurvey, { zones, from }: CandidateQuestion): number {
+  const home = from === undefined ? undefined : zones?.get(from);
+  return Number(home !== undefined && zones?.get(node) !== home);
 }
 
 function byId(a: string, b: string): number {

@@ -64,6 +64,8 @@ export interface PlanContext {
   readonly sourceAt: (node: NodeId) => ReplicationSource;
   /** What an operator wishes. */
   readonly wishes: CandidateWishes;
+  /** The zone that each node stands in, where that is known. */
+  readonly zones?: ReadonlyMap<NodeId, string> | undefined;
   /** Nodes that an operator has taken out. */
   readonly isolated: ReadonlySet<NodeId>;
   /** The protocol's numbers. */

@@ -89,6 +89,8 @@ export function planFailover(given: PlanContext, cause: FailoverCause): Failover
   const choice = chooseCandidate({
     surveys: group,
     wishes,
+    zones: context.zones,
+    from,
     isolated,
     wanted,
     insists,

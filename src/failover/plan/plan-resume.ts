@@ -114,6 +114,8 @@ function planWay(
       survey.node === from || survey.node === made ? openedOnly(survey) : survey,
     ),
     wishes,
+    zones: context.zones,
+    from,
     isolated: context.isolated,
     unshared,
   });

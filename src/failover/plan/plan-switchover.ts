@@ -54,6 +54,8 @@ export function planSwitchover(given: PlanContext, from: NodeId, wanted?: NodeId
   const choice = chooseCandidate({
     surveys: replicas,
     wishes,
+    zones: context.zones,
+    from,
     isolated,
     wanted,
     primary: old,

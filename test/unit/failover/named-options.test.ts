@@ -33,6 +33,15 @@ test.each([
   expect(Object.keys(known)).toEqual(Object.keys(addresses).length === 0 ? [] : ['db2:3306']);
 });
 
+test('the zones of nodes go with them', () => {
+  const [first, ...others] = nodes as [(typeof nodes)[0]];
+  const inNorth = parseMysqlNode('node', 'mysql://app:s@db1/shop?zone=north', 'any');
+  expect(first.seed.id).toBe(inNorth.seed.id);
+  const options = { credentials: { user: 'a', password: 'b' }, replication: { user: 'r', password: 'p' } };
+  const { zones } = withNodeIds('failover', resolveActingOptions('failover', options), [inNorth, ...others]);
+  expect(zones).toEqual(new Map([['db1:3306', 'north']]));
+});
+
 test('an order is kept', () => {
   expect(read({ prefer: ['db3:3306', 'db1:3306'] }).wishes.prefer).toEqual(['db3:3306', 'db1:3306']);
 });

@@ -33,6 +33,23 @@ describe('when what the replicas have is all there is', () => {
     const primary = madeUp('db1');
     expect(chooseCandidate({ surveys, wishes, isolated, primary }).to).toBe('db2');
   });
+  test('of equals rather one in the zone of the primary that it replaces, unless another one is preferred', () => {
+    const surveys = [replica('db2'), replica('db3', { executed: '0-1-90', received: '0-1-100' })];
+    const zones = new Map([
+      ['db1', 'north'],
+      ['db2', 'south'],
+      ['db3', 'north'],
+    ]);
+    expect(chooseCandidate({ surveys, wishes, isolated, zones, from: 'db1' }).to).toBe('db3');
+    const prefer = { ...wishes, prefer: ['db2'] };
+    expect(chooseCandidate({ surveys, wishes: prefer, isolated, zones, from: 'db1' }).to).toBe('db2');
+    // It never costs a transaction.
+    const ahead = [replica('db2', { executed: '0-1-101' }), replica('db3')];
+    expect(chooseCandidate({ surveys: ahead, wishes, isolated, zones, from: 'db1' }).to).toBe('db2');
+    // Without a zone of the primary none is nearer.
+    zones.delete('db1');
+    expect(chooseCandidate({ surveys, wishes, isolated, zones, from: 'db1' }).to).toBe('db2');
+  });
   test('two histories that differ: nobody is taken', () => {
     const surveys = [
       replica('db2', { executed: '0-1-100,0-2-105' }),

@@ -105,3 +105,13 @@ describe('who names a node and accepts the loss', () => {
     expect(mayLack(plan)).toBe('');
   });
 });
+
+test('of two that have the same, the one in the zone of the dead primary is taken', () => {
+  const zones = new Map([
+    ['db1', 'north'],
+    ['db3', 'north'],
+  ]);
+  const context = madeUpContext([replica('db2'), replica('db3')], { nodes, zones });
+  const cause = { from: 'db1', reason: 'dead-primary', lastSeen, silent: new Map() } as const;
+  expect(planFailover(context, cause).to).toBe('db3');
+});

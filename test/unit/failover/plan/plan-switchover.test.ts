@@ -99,3 +99,13 @@ test('administrators of a MariaDB are held from before the last position until t
     [],
   );
 });
+
+test('of two that have the same, the one in the zone of the primary is named', () => {
+  const three = [...well, madeUp('db3', { source })];
+  const zones = new Map([
+    ['db1', 'north'],
+    ['db3', 'north'],
+  ]);
+  expect(planSwitchover(contextOf(three, 3), 'db1').to).toBe('db2');
+  expect(planSwitchover({ ...contextOf(three, 3), zones }, 'db1').to).toBe('db3');
+});
