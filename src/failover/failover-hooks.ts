@@ -106,6 +106,11 @@ export interface FailoverHooks {
   readonly fence?:
     | ((change: ChangeInHand & { readonly node: NodeId }) => FenceResult | Promise<FenceResult>)
     | undefined;
+  /**
+   * The old primary does not answer, or is fenced, and nothing is promoted yet: the place to copy its binary logs, in which there may be
+   * what no replica has received. That it fails, or is late, is reported and holds up nothing; the time that it takes does.
+   */
+  readonly salvage?: ((change: ChangeInHand & { readonly node: NodeId }) => void | Promise<void>) | undefined;
   /** Writes go to another node from now on: the place to tell service discovery. `epoch` orders the calls. */
   readonly afterPromote?: ((event: FollowedChange & HookContext) => void | Promise<void>) | undefined;
   /** The change is complete; called after `afterPromote` ended. */

@@ -42,6 +42,7 @@ const HOOKS: readonly (keyof FailoverHooks)[] = [
   'beforeFailover',
   'beforeSwitchover',
   'fence',
+  'salvage',
   'afterPromote',
   'afterFailover',
   'onAborted',

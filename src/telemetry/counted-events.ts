@@ -71,6 +71,7 @@ const HOOKS = all<keyof FailoverHooks>({
   beforeFailover: true,
   beforeSwitchover: true,
   fence: true,
+  salvage: true,
   afterPromote: true,
   afterFailover: true,
   onAborted: true,

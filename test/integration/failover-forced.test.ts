@@ -104,12 +104,14 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, options }) => {
     if (old === undefined) throw new Error('no node takes writes');
     const { user, password } = servers.accounts.admin;
     const holder = await createConnection({ host: '127.0.0.1', port: old.port, user, password });
-    open = await manager({}, 1_200);
+    const salvaged: string[] = [];
+    open = await manager({ salvage: ({ node }) => void salvaged.push(node) }, 1_200);
     try {
       await everywhere(servers, old);
       for (const sql of statements) await holder.query(sql);
       const result = await open.failover.failover({ force: true, acceptLoss: true });
       expect(result).toMatchObject({ ok: true });
+      expect(salvaged).toEqual([old.id]);
       const notes = await old.query<{ op_id: string }>('SELECT op_id FROM ha_meta.closed');
       expect(notes.some(({ op_id }) => op_id === result.plan.opId)).toBe(isNoted);
       const [next, second] = await writableNodes(servers);

@@ -108,6 +108,10 @@ export class ChangeHooks {
       await this.#fence(plan);
       return;
     }
+    if (name === 'salvage') {
+      await this.#salvage(plan, signal);
+      return;
+    }
     if (name !== 'approve' && name !== 'beforeFailover' && name !== 'beforeSwitchover') return;
     const verdict = await this.ask(name, plan, signal);
     if (verdict === 'allow') return;
@@ -130,6 +134,15 @@ export class ChangeHooks {
     record('change-step', plan.opId, [node], `${node} ${fenced ? 'is fenced' : 'is not fenced'}: ${said}`);
     if (fenced) return;
     throw new StormlampError(ErrorCode.CHANGE_REFUSED, `${node} could not be fenced: ${said}`, { node });
+  }
+
+  async #salvage(plan: FailoverPlan, signal?: AbortSignal): Promise<void> {
+    const { salvage } = this.#parts.hooks;
+    const node = plan.from;
+    if (salvage === undefined || node === null) return;
+    const given = signal === undefined ? this.#closed : AbortSignal.any([this.#closed, signal]);
+    await this.#call('salvage', (context) => salvage({ ...context, plan, attempt: 1, node }), given);
+    signal?.throwIfAborted();
   }
 
   /** Tells that a change was given up. */

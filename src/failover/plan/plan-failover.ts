@@ -137,6 +137,7 @@ export function planFailover(given: PlanContext, cause: FailoverCause): Failover
     ...(cause.insists === true || old === undefined ? [] : [assertVotesStep('assert-votes-first')]),
     ...closeSteps(context, from, to),
     ...hookSteps(context, 'fence', 'the old primary certainly cannot write'),
+    ...hookSteps(context, 'salvage', 'what only the old primary has may be copied from its disk'),
     ...receiving.flatMap((node) => freezeSteps(dialectOf(surveys.get(node) ?? candidate), node, node !== to)),
     lockStep('confirm', 'confirm', 'confirm', 'the primary is still down, in the eyes of its replicas, too'),
     {

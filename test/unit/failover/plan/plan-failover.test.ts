@@ -115,3 +115,14 @@ test('of two that have the same, the one in the zone of the dead primary is take
   const cause = { from: 'db1', reason: 'dead-primary', lastSeen, silent: new Map() } as const;
   expect(planFailover(context, cause).to).toBe('db3');
 });
+
+test('the hook `salvage` is called when the old primary is fenced, and what is known is looked at once more after it', () => {
+  const hooks = new Set(['fence', 'salvage']);
+  const cause = { from: 'db1', reason: 'dead-primary', lastSeen, silent: new Map() } as const;
+  const ids = planFailover(
+    madeUpContext([replica('db2'), replica('db3')], { nodes, hooks }),
+    cause,
+  ).steps.map(({ id }) => id);
+  expect(ids.indexOf('salvage')).toBe(ids.indexOf('fence') + 1);
+  expect(ids.indexOf('salvage')).toBeLessThan(ids.indexOf('confirm'));
+});
