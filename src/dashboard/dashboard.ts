@@ -256,7 +256,7 @@ class DashboardSite {
   #sample(): void {
     try {
       const state = this.#state();
-      const sample = this.#series.add(state.nodes, state.at);
+      const sample = this.#series.add(state.nodes, state.at, performance.now());
       this.#streams.broadcast('state', { ...state, sample });
     } catch {
       // The cluster is being taken apart; the page shows what it had.

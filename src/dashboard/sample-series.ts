@@ -35,16 +35,19 @@ const CAPACITY = 300;
 export class SampleSeries {
   readonly #samples: Sample[] = [];
   #before = new Map<NodeId, { readonly reads: number; readonly writes: number }>();
-  #at = 0;
+  #elapsedMs: number | undefined;
 
   /** Oldest first. */
   get samples(): readonly Sample[] {
     return this.#samples;
   }
 
-  /** Adds a sample of `nodes`, made at `at`. */
-  add(nodes: readonly DashboardNode[], at: number): Sample {
-    const seconds = this.#at === 0 ? Number.POSITIVE_INFINITY : Math.max(0.001, (at - this.#at) / 1_000);
+  /** Adds a sample of `nodes`, made at `at`; `elapsedMs` is of a clock that nobody sets, by which rates are counted. */
+  add(nodes: readonly DashboardNode[], at: number, elapsedMs: number): Sample {
+    const seconds =
+      this.#elapsedMs === undefined
+        ? Number.POSITIVE_INFINITY
+        : Math.max(0.001, (elapsedMs - this.#elapsedMs) / 1_000);
     const entries = nodes.map(({ id, reads, writes, lagMs, latencyMs }): [NodeId, NodeSample] => {
       const before = this.#before.get(id) ?? { reads, writes };
       const rate = (now: number, then: number): number =>
@@ -55,7 +58,7 @@ export class SampleSeries {
       ];
     });
     this.#before = new Map(nodes.map(({ id, reads, writes }) => [id, { reads, writes }]));
-    this.#at = at;
+    this.#elapsedMs = elapsedMs;
     const sample: Sample = { at, nodes: Object.fromEntries(lines(nodes, new Map(entries))) };
     this.#samples.push(sample);
     if (this.#samples.length > CAPACITY) this.#samples.shift();

@@ -1,5 +1,6 @@
 /** A switchover on the page: its plan in words, made as it was confirmed, and what became of it. */
 import type { AnyCluster } from '../cluster-readiness.js';
+import { type Clock, systemClock } from '../common/clock.js';
 import type { NodeId } from '../common/node-address.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { FailoverPlan } from '../failover/plan/failover-plan.js';
@@ -12,19 +13,26 @@ export interface PageChange {
   readonly text: string;
 }
 
+/** For so long after its end a change is shown to pages, also to those that were opened since; the timeline keeps it, milliseconds. */
+const SHOWN_MS = 60_000;
+
 /** The switchovers of one cluster. */
 export class SwitchoverAction {
   readonly #cluster: AnyCluster;
+  readonly #clock: Clock;
   #last: PageChange | null = null;
+  #endedAt = 0;
 
   /** Nothing is under way. */
-  constructor(cluster: AnyCluster) {
+  constructor(cluster: AnyCluster, clock: Clock = systemClock) {
     this.#cluster = cluster;
+    this.#clock = clock;
   }
 
-  /** What the last one has come to; null when there was none. */
+  /** What the last one has come to; null when there was none, or it has been over for a minute. */
   get last(): PageChange | null {
-    return this.#last;
+    const isOver = this.#last !== null && this.#last.state !== 'running';
+    return isOver && this.#clock.now() - this.#endedAt > SHOWN_MS ? null : this.#last;
   }
 
   /** The plan that makes `node` the primary. Rejects with why there is none. */
@@ -46,13 +54,14 @@ export class SwitchoverAction {
       );
     this.#last = { state: 'running', text: `Switching over from ${from} to ${to} …` };
     this.#make(confirmed).then(
-      (change) => {
-        this.#last = change;
-      },
-      (error: unknown) => {
-        this.#last = { state: 'failed', text: `No switchover: ${describeError(error)}` };
-      },
+      (change) => this.#ended(change),
+      (error: unknown) => this.#ended({ state: 'failed', text: `No switchover: ${describeError(error)}` }),
     );
+  }
+
+  #ended(change: PageChange): void {
+    this.#last = change;
+    this.#endedAt = this.#clock.now();
   }
 
   async #make(confirmed: FailoverPlan): Promise<PageChange> {

@@ -3,6 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { createTieredCache } from '../../src/cache/create-tiered-cache.js';
+import { lookAtServers } from '../../src/cli/doctor/look-at-gateways.js';
+import { lookAtCache } from '../../src/cli/status/look-at-cache.js';
 import { ErrorCode } from '../../src/common/stormlamp-error.js';
 import { startSessionGateway } from '../../src/gateway/start-session-gateway.js';
 import type { ObservationBoard } from '../../src/health/observation-board.js';
@@ -10,6 +12,7 @@ import { createMemcachedNode } from '../../src/memcached/memjs-node.js';
 import { TextConnection } from '../../src/memcached/text-connection.js';
 import { createMemcachedBoard } from '../../src/mysql/memcached-board.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
+import { resolveStoreOptions } from '../../src/session/store-options.js';
 import { eventually } from './eventually.js';
 import { MemcachedServers, type TestMemcached } from './memcached-servers.js';
 import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from './tls-certificate.js';
@@ -64,6 +67,18 @@ test('sessions, refills and the gateway over TLS, with certificates that are che
     code: ErrorCode.STORE_DOWN,
     message: expect.stringContaining('certificate'),
   });
+});
+
+test('status and doctor ask a cache, and servers that may be gateways, over TLS as it is configured', async () => {
+  const nodes = (await overTls()).map(nameOf);
+  const tls = { ca: TEST_CERTIFICATE, servername: 'localhost' };
+  expect(await lookAtCache({ nodes, tls })).toMatchObject([{ up: true }, { up: true }]);
+  expect(await lookAtCache({ nodes, operationTimeoutMs: 2_000 })).toMatchObject([
+    { up: false },
+    { up: false },
+  ]);
+  const asked = await lookAtServers(resolveStoreOptions({ nodes, tls }));
+  expect(asked.map(({ kind }) => kind)).toEqual(['memcached', 'memcached']);
 });
 
 test('a cache over TLS', async () => {

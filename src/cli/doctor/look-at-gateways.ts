@@ -28,10 +28,10 @@ const LIMIT_MS = 5_000;
 /** Looks at all of them at the same time; none for sessions in files. Never rejects. */
 export async function lookAtServers(store: StoreOptions): Promise<readonly AskedServer[]> {
   if (store.kind === 'files') return [];
-  const { nodes, credentials } = store.options;
+  const { nodes, credentials, tls } = store.options;
   return await Promise.all(
     nodes.map(async ({ id, address }): Promise<AskedServer> => {
-      const node = createMemcachedNode({ id, address, timeoutMs: LIMIT_MS, ...credentials });
+      const node = createMemcachedNode({ id, address, timeoutMs: LIMIT_MS, tls, ...credentials });
       try {
         if (!isGatewayVersion(await node.version())) return { kind: 'memcached', id };
         const stats = await node.stats();

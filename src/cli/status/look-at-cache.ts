@@ -6,10 +6,10 @@ import type { CacheNodeReport } from './status-report.js';
 
 /** Whether every node answers, and which server it is. */
 export async function lookAtCache(given: CacheOptions): Promise<readonly CacheNodeReport[]> {
-  const { nodes, operationTimeoutMs: timeoutMs, credentials } = resolveCacheOptions(given);
+  const { nodes, operationTimeoutMs: timeoutMs, credentials, tls } = resolveCacheOptions(given);
   return await Promise.all(
     nodes.map(async ({ id, address }) => {
-      const node = createMemcachedNode({ id, address, timeoutMs, ...credentials });
+      const node = createMemcachedNode({ id, address, timeoutMs, tls, ...credentials });
       try {
         return { node: id, up: true, version: await node.version({ timeoutMs }), error: null };
       } catch (error) {

@@ -186,7 +186,7 @@ function decisions() {
 function sessions() {
   $('sessions').hidden = state.sessions === null;
   if (state.sessions === null) return;
-  fill('session-table', table(['Node', 'Copies', 'Reads', 'Writes'], state.sessions.map(({ node, standing, begunAnewAt, reads, writes }) => [node, el('span', { class: standing === 'filled' ? 'ok' : 'warn' }, standing + (begunAnewAt === null ? '' : ', anew since ' + clock(begunAnewAt))), reads, writes])));
+  fill('session-table', table(['Node', 'Copies', 'Breaker for reads', 'Breaker for writes'], state.sessions.map(({ node, standing, begunAnewAt, reads, writes }) => [node, el('span', { class: standing === 'filled' ? 'ok' : 'warn' }, standing + (begunAnewAt === null ? '' : ', anew since ' + clock(begunAnewAt))), reads, writes])));
 }
 function timeline() {
   const begun = new Map();

@@ -108,9 +108,10 @@ export class FakeCluster implements AsyncDisposable {
     } while (!this.#isLetThrough(name) && performance.now() < until);
   }
 
-  /** Somebody makes `name` the primary. Resolves when the cluster has seen it. Errors: as `kill`. */
+  /** Somebody makes `name`, which is up, the primary. Resolves when the cluster has seen it. Errors: as `kill`, also for a node that is down. */
   async promote(name: string): Promise<void> {
     const database = this.#database(name);
+    if (!database.isUp) throw invalidOption('name', 'a node that is up (`start` it before)', name);
     this.#databases.setLag(database, 0);
     this.#databases.primary = name;
     await this.#look();
@@ -118,12 +119,14 @@ export class FakeCluster implements AsyncDisposable {
 
   /**
    * A replica falls behind: it stands where it is, and says to be `lagMs` behind, or, with null, not to know; 0 ends it.
-   * Resolves when the cluster has seen it. Errors: as `kill`, also for the primary, which is never behind.
+   * Resolves when the cluster has seen it. Errors: as `kill`, also for the primary, which is never behind, and for a lag that is no number of milliseconds.
    */
   async lag(name: string, lagMs: number | null): Promise<void> {
     const database = this.#database(name);
     if (name === this.#databases.primary)
       throw invalidOption('name', 'a replica: the primary is never behind', name);
+    if (lagMs !== null && !(Number.isFinite(lagMs) && lagMs >= 0))
+      throw invalidOption('lagMs', 'a number >= 0, or null', lagMs);
     this.#databases.setLag(database, lagMs);
     await this.#look();
   }

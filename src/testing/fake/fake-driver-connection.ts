@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import type { Connection } from 'mysql2';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { copyRow } from './copy-row.js';
 import type { FakeReply } from './fake-answers.js';
 import { FakeCommand } from './fake-command.js';
 import type { FakeDatabase, FakeDatabases } from './fake-databases.js';
@@ -160,7 +161,7 @@ export class FakeDriverConnection extends EventEmitter {
     }
     const isRows = Array.isArray(reply);
     const fields = isRows ? Object.keys(reply[0] ?? {}).map((name) => ({ name })) : undefined;
-    const rows = isRows ? reply.map((row) => (asArray ? Object.values(row) : { ...row })) : reply;
+    const rows = isRows ? reply.map((row) => (asArray ? Object.values(copyRow(row)) : copyRow(row))) : reply;
     if (done !== undefined) {
       done(null, rows, fields);
       return;

@@ -21,3 +21,27 @@ test('a second one that is confirmed while the first is under way is refused, an
   action.start(plan);
   await expect.poll(() => ends.length).toBe(2);
 });
+
+test('what became of one is told for a minute after its end: a page that is opened later shows no old alarm', async () => {
+  const plan = { kind: 'switchover', from: 'a', to: 'b', steps: [] } as unknown as FailoverPlan;
+  let now = 1_000;
+  let end = (): void => undefined;
+  const failover = {
+    plan: () => Promise.resolve(plan),
+    switchover: () =>
+      new Promise((done) => {
+        end = () => done({ ok: false, at: 'drain@b', error: new Error('late'), clusterState: 'unchanged' });
+      }),
+  };
+  const action = new SwitchoverAction({ failover } as unknown as AnyCluster, { now: () => now } as never);
+  action.start(plan);
+  now += 600_000;
+  expect(action.last?.state).toBe('running');
+  await Promise.resolve();
+  end();
+  await expect.poll(() => action.last?.state).toBe('failed');
+  now += 60_000;
+  expect(action.last?.text).toContain('given up at drain@b');
+  now += 1;
+  expect(action.last).toBeNull();
+});

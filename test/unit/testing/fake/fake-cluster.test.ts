@@ -201,3 +201,29 @@ test('a connection streams rows', async () => {
   ).rejects.toMatchObject({ code: 'ER_NO_FAKE_ANSWER' });
   expect(rows).toEqual([{ n: 1 }, { n: 2 }]);
 });
+
+test('what no server does is refused: to become the primary while it is down, to be behind by no number', async () => {
+  const fake = await fakeCluster();
+  await fake.kill('db2');
+  await expect(fake.promote('db2')).rejects.toThrow(/`name` to be a node that is up/);
+  for (const lag of [-5, Number.NaN, 'x'] as number[])
+    await expect(fake.lag('db3', lag)).rejects.toThrow(/`lagMs` to be a number >= 0/);
+  await fake.close();
+});
+
+test('rows are new with every query, whatever is in them', async () => {
+  const fake = await fakeCluster();
+  const answer = [{ tags: ['a'], at: new Date(5), raw: Buffer.from('x'), more: { n: 1 } }];
+  fake.answer('SELECT * FROM t', answer);
+  const ask = async () => {
+    const [rows] = await fake.cluster.mysql.query('SELECT * FROM t');
+    return (rows as unknown as typeof answer)[0] as (typeof answer)[0];
+  };
+  const row = await ask();
+  row.tags.push('b');
+  row.at.setTime(9);
+  row.raw.fill(0);
+  row.more.n = 2;
+  expect(await ask()).toEqual({ tags: ['a'], at: new Date(5), raw: Buffer.from('x'), more: { n: 1 } });
+  await fake.close();
+});
