@@ -2,7 +2,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { BackoffOptions } from '../common/backoff.js';
 import { type Clock, systemClock } from '../common/clock.js';
-import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { NewContent } from '../memcached/copies/write-under-way.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
 import { releasedLockOf } from './released-lock.js';
@@ -85,6 +85,11 @@ export function memcachedLock(lifeMs: number): LockProtocol {
       }
       if (taken.status !== 'stored') return undefined;
       let { cas } = taken;
+      if (cas === 0n) {
+        // By its version it could not be given back, and would be there until it ends.
+        await node.delete(key).catch(() => undefined);
+        throw withoutVersions(node);
+      }
       let isRenewed = true;
       return {
         async renew() {
@@ -110,6 +115,14 @@ export function memcachedLock(lifeMs: number): LockProtocol {
     },
     versionOf: async (node, key) => (await node.get(key))?.cas,
   };
+}
+
+function withoutVersions({ id }: MemcachedNode): StormlampError {
+  return new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    `memcached ${id} gives its items no versions to compare, by which session locks are given back; start it without -C`,
+    { node: id },
+  );
 }
 
 /** Client flags that pecl-memcache stores with its lock: an integer. */

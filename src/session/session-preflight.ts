@@ -1,17 +1,21 @@
 /** Whether the nodes allow what the store may have to do, asked before it has to. */
 import type { NodeId } from '../common/node-address.js';
 import { describeError, ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
+import { createMemcachedNode } from '../memcached/memjs-node.js';
 import { TextConnection } from '../memcached/text-connection.js';
 import type { ResolvedSessionOptions } from './session-options.js';
 
 /** One check of one node. */
 export interface SessionPreflightCheck {
-  /** `refill`: whether the node can be filled from the others when it came back empty. */
-  readonly name: 'refill';
+  /**
+   * `refill`: whether the node can be filled from the others when it came back empty. `versions`: whether it gives its items versions,
+   * by which locks are given back and writes compared; told only of a node that does not.
+   */
+  readonly name: 'refill' | 'versions';
   /** The node. */
   readonly node: NodeId;
-  /** `warn`: each session comes back to the node only when it is used. */
-  readonly result: 'pass' | 'warn';
+  /** `warn`: each session comes back to the node only when it is used. `fail`: no session can be saved. */
+  readonly result: 'pass' | 'warn' | 'fail';
   /** What was found. */
   readonly detail: string;
 }
@@ -20,7 +24,7 @@ export interface SessionPreflightCheck {
 export interface SessionPreflightReport {
   /** Whether all of them passed. */
   readonly ok: boolean;
-  /** The checks, one for each node; none where sessions have one copy. */
+  /** The checks, `refill` for each node unless sessions have one copy. */
   readonly checks: readonly SessionPreflightCheck[];
 }
 
@@ -34,7 +38,9 @@ const PROBE_KEY = 'stormlamp.preflight';
 /** Asks every node. Never rejects. */
 export async function preflightSessions(options: ResolvedSessionOptions): Promise<SessionPreflightReport> {
   const { nodes, copies } = options;
-  const checks = copies === 1 ? [] : await Promise.all(nodes.map((node) => refillCheck(options, node)));
+  const versions = Promise.all(nodes.map((node) => versionsCheck(options, node)));
+  const refills = copies === 1 ? [] : await Promise.all(nodes.map((node) => refillCheck(options, node)));
+  const checks = [...refills, ...(await versions).filter((check) => check !== undefined)];
   return { ok: checks.every(({ result }) => result === 'pass'), checks };
 }
 
@@ -59,5 +65,25 @@ async function refillCheck(
         detail: 'it tells somebody now which items it holds',
       };
     return { name: 'refill', node: id, result: 'warn', detail: `no: ${describeError(error)}` };
+  }
+}
+
+async function versionsCheck(
+  { operationTimeoutMs, tls, credentials }: ResolvedSessionOptions,
+  { id, address }: ResolvedSessionOptions['nodes'][number],
+): Promise<SessionPreflightCheck | undefined> {
+  const timeoutMs = Math.max(LEAST_TIMEOUT_MS, operationTimeoutMs);
+  const node = createMemcachedNode({ id, address, timeoutMs, tls, ...credentials });
+  try {
+    const settings = await node.stats({ group: 'settings' });
+    if (settings.get('cas_enabled') !== 'no') return undefined;
+    const detail = 'no: it was started with -C; start it without';
+    return { name: 'versions', node: id, result: 'fail', detail };
+  } catch (error) {
+    if (!isStormlampError(error)) throw error;
+    // Whether it answers is asked elsewhere.
+    return undefined;
+  } finally {
+    node.destroy();
   }
 }

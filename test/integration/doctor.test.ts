@@ -309,6 +309,26 @@ describe('session nodes', () => {
     expect([found.subject, found.found]).toEqual([id, expect.stringContaining('refused metadump')]);
   });
 
+  test('a node that gives its items no versions, on which no session can be saved', async () => {
+    await using more = await MemcachedServers.open();
+    const { host, port } = await more.start(['-C']);
+    const id = `${host}:${port}`;
+    const { subject, fix } = trouble(
+      await checkSessions({ ...sessions, nodes: [id] }),
+      'gives its items versions',
+    );
+    expect([subject, fix]).toEqual([id, 'start memcached without `-C`']);
+    await using store = await createSessionStore({ nodes: [id] });
+    const session = store.create();
+    session.data['user'] = 'ada';
+    await expect(store.save(session)).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringContaining('start it without -C'),
+    });
+    // No lock is left behind.
+    await expect(store.save(session)).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+  });
+
   test('a node that came back empty', async () => {
     const wire = await Wire.open(servers.memcached[1]?.realPort ?? 0);
     wire.send('flush_all\r\n');

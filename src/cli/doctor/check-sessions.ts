@@ -41,8 +41,8 @@ export async function checkSessions(
       else judgePlace(checks, place);
     if (resolved.kind === 'memcached') {
       const isUp = new Set(places.flatMap(({ node, up }) => (up ? [node] : [])));
-      const { checks: refills } = await preflightSessions(resolved.options);
-      for (const refill of refills) if (isUp.has(refill.node)) judgeRefill(checks, refill);
+      const { checks: found } = await preflightSessions(resolved.options);
+      for (const check of found) if (isUp.has(check.node)) judgePreflight(checks, check);
     }
   } catch (error) {
     if (!isStormlampError(error)) throw error;
@@ -65,7 +65,16 @@ function oneMoreCopy(resolved: StoreOptions, isByPhpIni: boolean): string {
     : `add a node to \`session.save_path\` of PHP${isByPhpIni ? '' : ' and to `sessions.nodes`'} as docs/replication.md says, and ${copies}`;
 }
 
-function judgeRefill(checks: Checks, { node, result, detail }: SessionPreflightCheck): void {
+function judgePreflight(checks: Checks, { name, node, result, detail }: SessionPreflightCheck): void {
+  if (name === 'versions') {
+    checks.bad('failed', node, 'gives its items versions', {
+      found: 'none (`cas_enabled no`)',
+      expected:
+        'versions, by which session locks are given back and writes are compared: without them no session is saved',
+      fix: 'start memcached without `-C`',
+    });
+    return;
+  }
   if (result === 'pass') checks.ok(node, 'can be filled from the others', detail);
   else
     checks.bad('warning', node, 'can be filled from the others', {
