@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { NEWER_NODE, NODE_RELEASES } from '../support/other-node.js';
 import { ROOT } from '../support/run-node.js';
 
 const page = readFileSync(join(ROOT, 'docs/compatibility.md'), 'utf8');
@@ -19,6 +20,15 @@ test.each([
 ])('the present release of %s is in it (npm run chaos -- compatibility writes it anew)', (name) => {
   const text = readFileSync(join(ROOT, 'node_modules', name, 'package.json'), 'utf8');
   expect(page).toContain(`${name} ${(JSON.parse(text) as { version: string }).version}`);
+});
+
+test('the oldest Node that is let in was tried, and all others that the tests know', () => {
+  const { engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    readonly engines: { readonly node: string };
+  };
+  expect(`${engines.node}.0`).toBe(`>=${NODE_RELEASES[0]}`);
+  expect(NODE_RELEASES).toContain(NEWER_NODE);
+  expect(page).toContain(`| | ${NODE_RELEASES.map((version) => `Node ${version}`).join(' | ')} |`);
 });
 
 test('all that was tried worked', () => {

@@ -108,7 +108,7 @@ describe('programs that end', () => {
       env: environment(),
     }).finished;
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(/^# pass 3$/m);
+    expect(stdout).toMatch(/^(?:#|ℹ) pass 3$/m);
   });
 });
 
