@@ -6,7 +6,7 @@ import { LogThrottle } from '../diagnostics/log-throttle.js';
 import { resolveGatewayOptions } from '../gateway/gateway-options.js';
 import { tryToListen } from '../gateway/listen-on.js';
 import { startSessionGateway } from '../gateway/start-session-gateway.js';
-import { createSessionStore } from '../session/create-session-store.js';
+import { openStore } from '../session/create-session-store.js';
 import type { SessionStoreEvents } from '../session/session-events.js';
 import type { SessionStore } from '../session/session-store.js';
 import type { Command, CommandContext } from './command.js';
@@ -83,7 +83,10 @@ async function serve(context: CommandContext, read: () => Promise<GatewayConfig>
   const { sessions, gateway: options, nodeChange, file } = await read();
   // Before any node is asked: whether it can listen is known at once.
   await tryToListen(resolveGatewayOptions(options).listen);
-  const store = await leaveOn(context.signal, createSessionStore(sessionsBefore(sessions, nodeChange)));
+  // One that ended between the last step of the others and its own takes the steps before it serves.
+  const later = nodeChange?.step === 'prepare' || nodeChange?.step === 'switch';
+  const opened = openStore(sessionsBefore(sessions, nodeChange), later);
+  const store = (await leaveOn(context.signal, opened)) as SessionStore;
   tellTrouble(store);
   tellOfCopies(store);
   // Without a file the signal ends the process, as it does everywhere.

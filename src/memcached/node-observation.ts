@@ -1,8 +1,9 @@
 /** What one look at a node tells: that it answers, whether it is filled, who missed writes, and how its memory does. */
 import type { CallOptions } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
-import { spareKey, suspectKey } from './copies/copy-key.js';
+import { replacedKey, spareKey, suspectKey } from './copies/copy-key.js';
 import { fillMarkerKey, type Incarnation, incarnationOf, isOutlived } from './copies/fill-marker.js';
+import { decodeReplaced, type ReplacedList } from './copies/replaced-list.js';
 import type { MemcachedNode } from './memcached-node.js';
 
 /** What a node that answered tells. */
@@ -17,6 +18,8 @@ export interface NodeAnswer {
   readonly suspects: ReadonlyMap<NodeId, bigint>;
   /** What it says about copies that it keeps for nodes that are away; undefined for none. */
   readonly spareMark: string | undefined;
+  /** That another list took the place of the one that it was asked about; undefined when it does not say so. */
+  readonly replaced: ReplacedList | undefined;
   /** Its memory. */
   readonly memory: NodeMemory;
 }
@@ -37,6 +40,8 @@ export interface NodeMemory {
 
 /** Where a node keeps what it says about itself. */
 export interface NodeMarks {
+  /** The name of the ring. */
+  readonly ring: string;
   /** That it is filled. */
   readonly markerKey: string;
   /** That it keeps copies for nodes that are away. */
@@ -45,7 +50,7 @@ export interface NodeMarks {
 
 /** Where the nodes of a ring keep what they say about themselves. */
 export function nodeMarks(ring: string): NodeMarks {
-  return { markerKey: fillMarkerKey(ring), spareKey: spareKey(ring) };
+  return { ring, markerKey: fillMarkerKey(ring), spareKey: spareKey(ring) };
 }
 
 /**
@@ -60,11 +65,12 @@ export async function askNode(
   others: readonly NodeId[],
   call: CallOptions,
 ): Promise<NodeAnswer> {
-  const [version, stats, marker, spare, ...notes] = await Promise.all([
+  const [version, stats, marker, spare, replaced, ...notes] = await Promise.all([
     node.version(call),
     node.stats(call),
     node.peek(marks.markerKey, call),
     node.peek(marks.spareKey, call),
+    node.peek(replacedKey(marks.ring), call),
     ...others.map((other) => node.peek(suspectKey(other), call)),
   ]);
   const incarnation = incarnationOf(stats);
@@ -81,6 +87,7 @@ export async function askNode(
       }),
     ),
     spareMark: spare?.value.toString('latin1'),
+    replaced: replaced === null ? undefined : decodeReplaced(marks.ring, replaced.value),
     memory: memoryOf(stats),
   };
 }

@@ -23,22 +23,32 @@ export type SessionStoreOf<O> = O extends { readonly mounts: readonly string[] }
  * @throws StormlampError `ERR_INVALID_OPTION`; `ERR_UNSUPPORTED` for settings of a php.ini that cannot be followed, and
  * where files cannot be locked; `ERR_PROTOCOL` naming a node that is not memcached; `ERR_ACCESS_DENIED` for a node that
  * refuses the login, or when PHP could not read the files that this process writes; `ERR_STORE_DOWN` when no node or mount
- * answers (nodes: unless `onStoreDown` is `'anonymous'`).
+ * answers (nodes: unless `onStoreDown` is `'anonymous'`); `ERR_CHANGE_REFUSED` when the nodes were replaced by others with `setNodes`.
  */
 export async function createSessionStore<const O extends AnySessionOptions>(
   options: O,
 ): Promise<SessionStoreOf<O>> {
-  const resolved = resolveStoreOptions(options);
-  const store =
-    resolved.kind === 'files'
-      ? await openFileSessionStore(resolved.options)
-      : await openMemcached(new SessionStore(resolved.options));
-  return store as SessionStoreOf<O>;
+  return (await openStore(options, false)) as SessionStoreOf<O>;
 }
 
-async function openMemcached(store: SessionStore): Promise<SessionStore> {
+/**
+ * Does that also for nodes that were replaced: on memcached nothing is read or written before the steps are taken that the others took.
+ *
+ * @internal
+ */
+export async function openStore(
+  options: AnySessionOptions,
+  replacedToo: boolean,
+): Promise<SessionStore | FileSessionStore> {
+  const resolved = resolveStoreOptions(options);
+  return resolved.kind === 'files'
+    ? await openFileSessionStore(resolved.options)
+    : await openMemcached(new SessionStore(resolved.options), replacedToo);
+}
+
+async function openMemcached(store: SessionStore, replacedToo: boolean): Promise<SessionStore> {
   try {
-    await store.start();
+    await store.start(replacedToo);
     return store;
   } catch (error) {
     await store.close();

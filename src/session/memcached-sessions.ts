@@ -107,13 +107,20 @@ export class MemcachedSessions implements SessionKeeper<ResolvedSessionOptions> 
     this.#host = host;
   }
 
-  /** Looks at every node once, and goes on looking. */
-  async start(): Promise<void> {
+  /**
+   * Looks at every node once, and goes on looking.
+   *
+   * @param replacedToo whether it may go by nodes that were replaced: nothing is done before it has taken the steps that the others took
+   * @throws StormlampError as `createSessionStore`
+   */
+  async start(replacedToo = false): Promise<void> {
     this.nodes.monitor.on('node-observed', (seen) => {
+      if (seen.ok) this.copies.places.learnReplaced(seen.node, seen.answer.replaced);
       this.change.observed(seen);
       this.resync.resync.observed(seen);
     });
     await this.nodes.start();
+    if (!replacedToo) this.copies.places.assertKept();
     if (this.options.resync) await this.resync.resync.start();
   }
 

@@ -11,11 +11,13 @@ import type { NodeList } from '../memcached/copies/copy-places.js';
 import { type MissedCopy, storeDown } from '../memcached/copies/copy-report.js';
 import { fillMarkerKey } from '../memcached/copies/fill-marker.js';
 import { onAllCopies } from '../memcached/copies/on-all-copies.js';
+import { listReplaced } from '../memcached/copies/replaced-list.js';
 import type { ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
 import type { MemcachedObservation } from '../memcached/memcached-monitor.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
 import type { Resync } from '../memcached/resync/resync.js';
 import { ChangeNote } from './change-note.js';
+import { ReplacedNote } from './replaced-note.js';
 import { sessionPlacement, sessionRing } from './session-keys.js';
 import type { SessionNodes } from './session-nodes.js';
 import type { ResolvedSessionOptions } from './session-options.js';
@@ -71,6 +73,7 @@ const FROM = { prepare: 'steady', switch: 'prepare', finish: 'switch', cancel: '
 export class NodeChange {
   readonly #options: NodeChangeOptions;
   readonly #note: ChangeNote;
+  readonly #replaced: ReplacedNote;
   /** Nodes that were away when a change was finished, and on which is still to be said that what they hold by the old list is swept. */
   readonly #unswept = new Set<NodeId>();
   #current: ResolvedSessionOptions;
@@ -81,6 +84,7 @@ export class NodeChange {
   constructor(options: NodeChangeOptions) {
     this.#options = options;
     this.#note = new ChangeNote(options.store);
+    this.#replaced = new ReplacedNote(options.store);
     this.#current = options.store;
   }
 
@@ -101,6 +105,7 @@ export class NodeChange {
   observed({ node: id, ok }: Pick<MemcachedObservation, 'node' | 'ok'>): void {
     if (!ok) return;
     this.#note.observed(id);
+    this.#replaced.observed(id);
     const node = this.#options.copies.places.node(id);
     if (this.#unswept.delete(id) && node !== undefined) void this.#sweepLater([node]);
   }
@@ -122,6 +127,10 @@ export class NodeChange {
     const same = phase.kind === 'steady' ? isSame(next, this.#current) : isSame(next, phase.next);
     if (same && phase.kind === (step === 'finish' || step === 'cancel' ? 'steady' : step)) return;
     if (phase.kind !== FROM[step] || same !== (phase.kind !== 'steady')) throw outOfTurn(step, next, phase);
+    const { replacement } = this.#options.copies.places;
+    // Only the change that the others made already can be made after them.
+    if (replacement !== undefined && replacement.by !== sessionRing(next)) throw listReplaced(replacement);
+    if (replacement !== undefined && step === 'cancel') throw listReplaced(replacement);
     const deadline = Deadline.of(options);
     if (step === 'prepare') await this.#prepare(next, deadline);
     else if (step === 'switch') await this.#switch(next, deadline);
@@ -139,7 +148,8 @@ export class NodeChange {
     try {
       const seen = await deadline.race('Looking at the new nodes', looks);
       assertReached(seen.flatMap((one) => (one.ok ? [] : [{ node: one.node, error: one.error }])));
-      await this.#beginAnew(other, nodes.some(added), deadline);
+      // Where that list decides already, what nodes say for it is believed by the others.
+      if (copies.places.replacement === undefined) await this.#beginAnew(other, nodes.some(added), deadline);
     } catch (error) {
       nodes.remove(added);
       throw error;
@@ -181,8 +191,12 @@ export class NodeChange {
   async #switch(next: ResolvedSessionOptions, deadline: Deadline): Promise<void> {
     const { nodes, copies, resync, store } = this.#options;
     const { places } = copies;
-    await resync.move(store.resync, deadline);
     const list = this.#listOf(next);
+    if (places.replacement === undefined) {
+      await resync.move(store.resync, deadline);
+      // It may have been replaced in an earlier change.
+      await deadline.race('The new list', this.#replaced.takeBack(list.nodes, list.ring));
+    }
     const markers = await Promise.all(
       list.nodes.map((node) =>
         node.peek(fillMarkerKey(list.ring), deadline.callWithin(store.operationTimeoutMs)),
@@ -205,6 +219,10 @@ export class NodeChange {
     this.#phase = { kind: 'steady' };
     this.#current = next;
     if (other !== undefined) {
+      // Before its marks are gone: by a list without any a process that does not know better fills the nodes.
+      const nodes = [...new Set([...list.nodes, ...other.nodes])];
+      const said = { ring: other.ring, by: list.ring, nodes: next.nodes.map(({ id }) => id) };
+      await this.#replaced.tell(nodes, said);
       await Promise.all([this.#note.drop(), this.#unmark(other)]);
       await this.#sweepLater(list.nodes.filter((node) => other.nodes.includes(node)));
     }
@@ -245,6 +263,7 @@ export class NodeChange {
   #drop(gone: readonly MemcachedNode[]): void {
     this.#options.nodes.remove(gone);
     for (const { id } of gone) this.#unswept.delete(id);
+    for (const { id } of gone) this.#replaced.forget(id);
     for (const { id } of gone) this.#options.resync.forget(id);
   }
 

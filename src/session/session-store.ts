@@ -36,8 +36,8 @@ export class SessionStore extends CommonSessionStore<ResolvedSessionOptions, Ses
    *
    * @internal
    */
-  start(): Promise<void> {
-    return this.#sessions.start();
+  start(replacedToo?: boolean): Promise<void> {
+    return this.#sessions.start(replacedToo);
   }
 
   /**

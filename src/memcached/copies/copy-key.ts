@@ -23,6 +23,7 @@ const LEASE_PREFIX = 'stormlamp:lease:';
 const REPAIRS_PREFIX = 'stormlamp:repairs:';
 const SPARE_PREFIX = 'stormlamp:spare:';
 const CHANGE_PREFIX = 'stormlamp:change:';
+const REPLACED_PREFIX = 'stormlamp:replaced:';
 
 /** Where the hint about the item `key` is. By its key: several items, as pecl-memcache's session and its lock, may have one place. */
 export function hintKey(key: string): string {
@@ -62,6 +63,11 @@ export function spareKey(ring: string): string {
 /** Where it is said that a change to the list `ring` is under way. */
 export function changeKey(ring: string): string {
   return named(CHANGE_PREFIX, ring);
+}
+
+/** Where it is said that another list took the place of the list `ring`. */
+export function replacedKey(ring: string): string {
+  return named(REPLACED_PREFIX, ring);
 }
 
 // A name that would make the key too long is named by its hash; `#` is in no id and no address.

@@ -3,6 +3,7 @@ import type { NodeId } from '../../common/node-address.js';
 import type { MemcachedNode } from '../memcached-node.js';
 import type { CopyKey } from './copy-key.js';
 import type { NodeStandings } from './node-standings.js';
+import { listReplaced, type ReplacedList } from './replaced-list.js';
 
 /** One list of nodes, and how items are spread over it. */
 export interface NodeList {
@@ -27,6 +28,8 @@ export class CopyPlaces {
   #nodes: readonly MemcachedNode[];
   /** The holders of each order of nodes: a placement that has few orders gives the same list for the same order. */
   #held = new WeakMap<readonly number[], Held>();
+  /** What nodes said, when they were asked last, of a list that decided then. */
+  readonly #replaced = new Map<NodeId, ReplacedList>();
 
   /**
    * @param list the nodes
@@ -70,6 +73,27 @@ export class CopyPlaces {
     this.#otherIsNext = next;
     this.#held = new WeakMap();
     this.#nodes = [...new Set([...list.nodes, ...(other?.nodes ?? [])])];
+  }
+
+  /** A node says, or does not say, that another list took the place of the one that it was asked about. */
+  learnReplaced(node: NodeId, said: ReplacedList | undefined): void {
+    if (said === undefined) this.#replaced.delete(node);
+    else this.#replaced.set(node, said);
+  }
+
+  /** What took the place of the list that decides here; undefined while that is kept, as far as this process knows. */
+  get replacement(): ReplacedList | undefined {
+    if (this.#replaced.size === 0) return undefined;
+    // A node of the other list may say so of an earlier change: it need not have heard that this one decides again.
+    return this.#list.nodes
+      .map(({ id }) => this.#replaced.get(id))
+      .find((said) => said !== undefined && said.ring === this.ring);
+  }
+
+  /** @throws StormlampError `ERR_CHANGE_REFUSED` when another list took the place of the one that decides here. */
+  assertKept(): void {
+    const { replacement } = this;
+    if (replacement !== undefined) throw listReplaced(replacement);
   }
 
   /** The nodes that hold the copies of a key, the deciding one first. */

@@ -71,6 +71,7 @@ export class FirstAnswers {
     deadline: Deadline,
   ): Promise<readonly (FirstAnswer | undefined)[]> {
     const { places, look, standings, operationTimeoutMs } = this.#options;
+    places.assertKept();
     const [first] = holders;
     const [only] = asked;
     if (first === undefined || only === undefined || !first.available) return [];

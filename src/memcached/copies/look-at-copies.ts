@@ -47,6 +47,7 @@ export class CopyLook {
    */
   async all(key: CopyKey, deadline: Deadline): Promise<readonly CopySeen[]> {
     const { places } = this.#options;
+    places.assertKept();
     const next = places.successor(key);
     const ask = (role: CopySeen['role']) => (node: MemcachedNode) =>
       this.#one(node, key, deadline, role, node === next?.node ? next.ring : undefined);

@@ -90,6 +90,7 @@ export class CopyRemoval {
   async delete(key: CopyKey, deadline: Deadline, named?: NamedCopies): Promise<RemovalReport> {
     const { standings } = this.#options;
     const { places } = this.#options;
+    places.assertKept();
     const nodes = [...places.holders(key), ...places.joint(key), ...places.spares(key)];
     const missed: MissedCopy[] = [];
     const found: MemcachedNode[] = [];

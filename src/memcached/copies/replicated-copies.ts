@@ -316,6 +316,7 @@ export class ReplicatedCopies {
     const { standings } = this.#options;
     return (
       this.places.other === undefined &&
+      this.places.replacement === undefined &&
       seen.length === holders.length &&
       holders.every((node, place) => {
         const copy = seen[place];

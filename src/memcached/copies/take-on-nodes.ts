@@ -33,6 +33,7 @@ export async function takeOnNodes<T>(
   { key, held, take, every }: Taking<T>,
   deadline: Deadline,
 ): Promise<boolean> {
+  places.assertKept();
   const failures: MissedCopy[] = [];
   const first = !every || places.isSettled(key);
   for (const node of first ? places.arbiters(key) : places.inOneOrder(key)) {

@@ -53,6 +53,7 @@ export class CopyTouch {
   /** Renews the expiry; see `ReplicatedCopies.touch`. */
   async touch(key: CopyKey, exptime: number, deadline: Deadline, acks: Acks): Promise<TouchReport> {
     const { places, notes, look, onDiffering } = this.#options;
+    places.assertKept();
     notes.outlive(exptime);
     if (places.isSettled(key)) {
       const holders = places.holders(key);

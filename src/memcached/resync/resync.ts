@@ -141,6 +141,7 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     for (;;) {
       this.#checkOpen();
       await deadline.race('The resync', this.#lookAtAll());
+      places.assertKept();
       const views = this.#views();
       const open = this.#plan(views).filter(
         (job) => job.kind === 'mark' || !isOver(reports.get(job.node), rounds.get(job.node) ?? 0),
@@ -308,6 +309,7 @@ export class Resync extends SafeEmitter<ResyncEvents> {
 
   #plan(views: readonly NodeView[]): readonly ResyncJob[] {
     const { places } = this.#options;
+    if (places.replacement !== undefined) return [];
     const jobs = planResync(views, places.copies);
     // While nodes change, copies that seem to be in the wrong place are not.
     return places.other === undefined ? jobs : jobs.filter(({ kind }) => kind === 'fill' || kind === 'mend');

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
-import { changeKey, spareKey } from '../../../src/memcached/copies/copy-key.js';
+import { changeKey, replacedKey, spareKey } from '../../../src/memcached/copies/copy-key.js';
 import { fillMarkerKey } from '../../../src/memcached/copies/fill-marker.js';
 import { NodeStandings } from '../../../src/memcached/copies/node-standings.js';
 import { ReplicatedCopies } from '../../../src/memcached/copies/replicated-copies.js';
@@ -61,6 +61,7 @@ function world(seed = 3) {
     });
     return {
       ways,
+      copies,
       change,
       take: async (step: NodeChangeStep, nodes = NEXT): Promise<void> => {
         const taken = change.take(nodes, { step });
@@ -82,6 +83,7 @@ const FILLED = Buffer.from('filled');
 const ringOf = (nodes: readonly string[]): string => sessionRing(resolveSessionOptions({ nodes }));
 const [OLD_MARK, NEW_MARK] = [fillMarkerKey(ringOf(OLD)), fillMarkerKey(ringOf(NEXT))];
 const UNDER_WAY = changeKey(ringOf(NEXT));
+const REPLACED = replacedKey(ringOf(OLD));
 
 test('a change that is called off ends the copying before it takes back what says that a node is complete', async () => {
   const { network, steps, process } = world();
@@ -113,7 +115,7 @@ test('a node that was away when a change was called off is not believed by the n
 });
 
 test('nor is one that was away when a change was finished, by a change back; what it holds elsewhere is swept when it is there', async () => {
-  const { network, process, having, mark } = world(4);
+  const { network, process, having, mark } = world(6);
   const { ways, change, take } = process();
   mark(OLD_MARK, ...OLD);
   await take('prepare');
@@ -209,4 +211,43 @@ test('what an added node noted for others who take part stays, also when those t
   mark(UNDER_WAY, 'n2:11211');
   await process().take('prepare');
   expect(steps).toEqual([]);
+});
+
+test('every node is told that a list was replaced, one that was away when it is back, until that list is to decide again', async () => {
+  const { network, process, having, mark } = world();
+  const { ways, copies, change, take } = process();
+  const [kept, out, added] = ways as [ModelNode, ModelNode, ModelNode];
+  await take('prepare');
+  await take('switch');
+  for (const { link } of [kept, out]) link.up = false;
+  await take('finish');
+  expect(having(REPLACED)).toEqual([added.id]);
+  for (const { link } of [kept, out]) link.up = true;
+  // The node that is out is looked at no more.
+  for (const { id } of [kept, out]) change.observed({ node: id, ok: true });
+  await network.drive(Promise.all([kept.version(), out.version()]));
+  expect(having(REPLACED)).toEqual([kept.id, added.id]);
+  mark(REPLACED, out.id);
+  await take('prepare', OLD);
+  expect(having(REPLACED)).toEqual([kept.id, out.id, added.id]);
+  await take('switch', OLD);
+  // By the nodes of that list alone a process learns it.
+  expect(having(REPLACED)).toEqual([added.id]);
+  copies.places.learnReplaced(added.id, { ring: ringOf(OLD), by: ringOf(NEXT), nodes: NEXT });
+  await take('finish', OLD);
+  expect(having(replacedKey(ringOf(NEXT)))).toEqual([kept.id, out.id, added.id]);
+});
+
+test('by a list that was replaced only that change is made: another one, or calling it off, would take what the others go by', async () => {
+  const { process, having, mark } = world();
+  const { copies, change, take } = process();
+  mark(NEW_MARK, ...NEXT);
+  const said = { ring: ringOf(OLD), by: ringOf(NEXT), nodes: NEXT };
+  copies.places.learnReplaced('n0:11211', said);
+  const refused = { code: 'ERR_CHANGE_REFUSED', message: expect.stringContaining(NEXT.join(', ')) };
+  await expect(take('prepare', ['n1:11211', 'n2:11211'])).rejects.toMatchObject(refused);
+  await take('prepare');
+  await expect(take('cancel')).rejects.toMatchObject(refused);
+  expect(change.underWay).toMatchObject({ step: 'prepare' });
+  expect(having(NEW_MARK)).toEqual(NEXT);
 });

@@ -259,6 +259,7 @@ export class ModelProcess {
     try {
       const answer = await askNode(node, nodeMarks(this.copies.places.ring), others, {});
       this.#answers.set(node.id, answer);
+      this.copies.places.learnReplaced(node.id, answer.replaced);
       this.standings.learnMarker(node.id, answer.marker);
       this.standings.learnSuspects(
         node.id,
@@ -279,6 +280,7 @@ export class ModelProcess {
     await this.lookAtAll();
     const views = this.#views();
     const { places } = this.copies;
+    if (places.replacement !== undefined) return 0;
     const planned = planResync(views, places.copies);
     const jobs =
       places.other === undefined ? planned : planned.filter(({ kind }) => kind === 'fill' || kind === 'mend');
