@@ -267,6 +267,7 @@ export type {
   Alone,
   Blind,
   ConfiguredRole,
+  Errant,
   Flavor,
   GroupFacts,
   GroupMark,

@@ -179,6 +179,7 @@ const EXECUTED: Readonly<Record<string, readonly [count: number, by: string]>> =
   'docs/cache.md js': [2, 'test/docs/cache.test.ts'],
   'docs/cache.md php': [1, 'test/docs/cache.test.ts'],
   'docs/command-line.md js': [1, 'test/docs/diagnostics.test.ts'],
+  'docs/command-line.md ts': [1, 'test/integration/other-node.test.ts'],
   'docs/dashboard.md js': [1, 'test/docs/failover-pages.test.ts'],
   'docs/diagnostics.md js': [1, 'test/docs/diagnostics.test.ts'],
   'docs/failover.md js': [
