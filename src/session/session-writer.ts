@@ -29,6 +29,8 @@ export type SessionChanges = ReadonlyMap<string, VariableChange>;
 export interface MergedWrite {
   /** The session's bytes. */
   readonly bytes: Buffer;
+  /** Whether they are what was loaded with the changes, and nothing of others. */
+  readonly alone: boolean;
   /** Nodes that hold them. */
   readonly copies: readonly NodeId[];
 }
@@ -73,11 +75,13 @@ export class SessionWriter {
     const decide = again ? () => 'theirs' as const : store.onConflict;
     const existed = session.exists || again;
     let merged: MergedSession | undefined;
+    let alone = false;
     const report = await copies.change(
       sessionDataKey(store, session.id),
       (current) => {
         if (current.item === null && existed && store.onGone === 'drop') return undefined;
-        merged = this.#isUnchanged(session.base, current)
+        alone = this.#isUnchanged(session.base, current);
+        merged = alone
           ? { bytes: session.base.encodeWith(changes), decided: [] }
           : mergeSession(session.base, changes, this.#stored(current) ?? session.inherited, decide);
         return { value: merged.bytes, exptime: this.#exptime(session.id) };
@@ -90,7 +94,7 @@ export class SessionWriter {
     if (report === undefined || merged === undefined) return undefined;
     for (const decision of merged.decided) onConflict(decision);
     this.#assertAcknowledged(report);
-    return { bytes: merged.bytes, copies: report.reached };
+    return { bytes: merged.bytes, alone, copies: report.reached };
   }
 
   /** Stores what was loaded with `changes`, whatever is stored now. */
@@ -98,15 +102,14 @@ export class SessionWriter {
     const bytes = session.base.encodeWith(changes);
     const report = await this.#storeEverywhere(session.id, bytes, deadline, false);
     this.#assertAcknowledged(report);
-    return this.saved(session, changes, { bytes, copies: report.reached });
+    return this.saved(session, changes, { bytes, alone: true, copies: report.reached });
   }
 
   /** Tells the session what was stored of it. */
-  saved(session: Session, changes: SessionChanges, { bytes, copies }: MergedWrite): SaveResult {
+  saved(session: Session, changes: SessionChanges, { bytes, alone, copies }: MergedWrite): SaveResult {
     const written = this.#decode(bytes);
-    const ours = session.base.encodeWith(changes);
     // Nobody else wrote meanwhile: by far the most saves.
-    session.wrote(written, ours.equals(bytes) ? written : this.#decode(ours));
+    session.wrote(written, alone ? written : this.#decode(session.base.encodeWith(changes)));
     publish('session', () => ({ operation: 'save', node: copies[0], detail: `${copies.length} copies` }));
     return { outcome: 'saved', copies };
   }

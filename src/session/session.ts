@@ -132,7 +132,7 @@ export class Session {
   wrote(written: SessionDocument, ours: SessionDocument): void {
     const before = this.#view;
     // Nobody else wrote meanwhile: by far the most saves.
-    const alone = ours.bytes.equals(written.bytes);
+    const alone = ours === written || ours.bytes.equals(written.bytes);
     const equal = alone ? undefined : equalVariables(ours, written);
     const isOurs = (name: string): boolean => equal?.has(name) !== false;
     const kept = new Map<string, unknown>();
