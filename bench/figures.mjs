@@ -14,8 +14,8 @@ export function quantile(numbers, share) {
   return low + (high - low) * (at - Math.floor(at));
 }
 
-/** One line of a table: the medians of a row, and how far half of the rounds lay apart. */
-export function summary({ peer, work, atOnce, rounds }) {
+/** One line of a table: the medians of a row, and how far half of the rounds lay apart; with `waits` how the process was held up, too. */
+export function summary({ peer, work, atOnce, rounds }, { waits = false } = {}) {
   const of = (field) => rounds.map((one) => one[field]);
   return {
     work,
@@ -23,6 +23,7 @@ export function summary({ peer, work, atOnce, rounds }) {
     peer,
     cpuUs: round(median(of('cpuUs'))),
     cpuSpread: spread(of('cpuUs')),
+    ...(waits ? { waitUs: round(median(of('waitUs'))), taken: round(median(of('taken')), 2) } : {}),
     perSecond: Math.round(median(of('perSecond'))),
     p50Us: Math.round(median(of('p50Us'))),
     p99Us: Math.round(median(of('p99Us'))),

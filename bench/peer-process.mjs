@@ -1,4 +1,5 @@
 /** One peer of a contest: opens it when told, runs the rounds that it is told to run, and says what they cost. */
+import { readFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { pathToFileURL } from 'node:url';
 import { sharesOf } from './cpu-profile.mjs';
@@ -46,13 +47,22 @@ async function handle(message) {
 async function round(work, { ms, workers, warm }) {
   // No forced collection here: it would throw away code made for shapes of which no object lives at that moment.
   const cpu = process.cpuUsage();
+  const kept = heldUp();
   const from = performance.now();
   const done = await (work.run === undefined
     ? repeat(work, { ms, workers, warm })
     : work.run({ ms, workers }));
   const seconds = (performance.now() - from) / 1000;
   const { user, system } = process.cpuUsage(cpu);
-  return { cpuUs: (user + system) / done.calls, perSecond: done.calls / seconds, ...done };
+  const [waitUs, taken] = heldUp().map((now, at) => (now - kept[at]) / done.calls);
+  return { cpuUs: (user + system) / done.calls, perSecond: done.calls / seconds, waitUs, taken, ...done };
+}
+
+/** For how long the main thread has waited for a processor, in microseconds, and how often it was taken off one. */
+function heldUp() {
+  const [, waitNs = 0] = readFileSync('/proc/self/schedstat', 'latin1').split(' ').map(Number);
+  const status = readFileSync('/proc/self/status', 'latin1');
+  return [waitNs / 1000, Number(/nonvoluntary_ctxt_switches:\s*(\d+)/.exec(status)?.[1] ?? 0)];
 }
 
 async function repeat(call, { ms, workers, warm }) {

@@ -6,10 +6,13 @@ const COLUMNS = [
   ['peer', 'peer'],
   ['CPU µs/call', 'cpuUs'],
   ['half of the rounds', 'cpuSpread'],
+  ['waits µs/call', 'waitUs'],
+  ['taken off/call', 'taken'],
   ['calls/s', 'perSecond'],
   ['p50 µs', 'p50Us'],
   ['p99 µs', 'p99Us'],
 ];
+const OPTIONAL = new Set(['waitUs', 'taken']);
 const GOALS = [
   ['goal', 'goal'],
   ['wanted', 'wanted'],
@@ -73,7 +76,11 @@ export function page(result, file) {
   writeFileSync(file, `${text.slice(0, from)}${START}\n\n${tables(result)}\n${text.slice(to)}`);
 }
 
-function table(columns, rows) {
+function table(all, rows) {
+  // What a suite did not look at is no column of it.
+  const columns = all.filter(
+    ([, field]) => !OPTIONAL.has(field) || rows.some((row) => row[field] !== undefined),
+  );
   const cells = [
     columns.map(([title]) => title),
     ...rows.map((row) => columns.map(([, field]) => show(row[field]))),

@@ -125,7 +125,7 @@ async function measureSuite(file, { quick, onProgress, signal }) {
       // Without one of its peers it does not replace figures that have all of them.
       isWhole: result.failures.length === 0,
       notes: [...notes, ...result.failures.map(({ peer, reason }) => `${peer} dropped out: ${reason}`)],
-      rows: result.rows.map(summary),
+      rows: result.rows.map((row) => summary(row, suite)),
       goals: suite.goals.map((goal) => judge(result.rows, goal)),
       memory,
     };

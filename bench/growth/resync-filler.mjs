@@ -4,13 +4,18 @@ import { createSessionStore } from '../../dist/index.js';
 const store = await createSessionStore(JSON.parse(process.argv[2]));
 process.on('message', ({ node }) => {
   let cpu = process.cpuUsage();
+  let startedAt = Date.now();
+  const failures = [];
   store.on('resync-started', () => {
     cpu = process.cpuUsage();
+    startedAt = Date.now();
   });
+  store.on('resync-failed', ({ error }) => failures.push(error.message));
   store.on('resynced', (event) => {
     if (event.kind !== 'fill' || event.node !== node) return;
     const { user, system } = process.cpuUsage(cpu);
-    process.send({ copied: event.copied, elapsedMs: event.elapsedMs, cpuUs: user + system });
+    const { copied, elapsedMs } = event;
+    process.send({ copied, elapsedMs, cpuUs: user + system, startedAt, endedAt: Date.now(), failures });
   });
 });
 process.once('disconnect', () => process.exit());

@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { createSessionStore } from '../../dist/index.js';
 import { startLocalCluster } from '../../dist/testing/index.js';
-import { median, outcome, quantile, round } from '../figures.mjs';
+import { median, outcome, quantile, round, spread } from '../figures.mjs';
 import { pipelinedMemcached } from '../pipelined-memcached.mjs';
 
 const FILLER = join(import.meta.dirname, 'resync-filler.mjs');
@@ -37,13 +37,19 @@ export async function growthOfResync({ quick, onProgress, signal, found }) {
     const of = (figure) => median(goal.map(figure));
     const text = `sessions of 2 kB copied a second to an empty node, of ${GOAL}`;
     const perSecond = of((one) => one.perSecond);
-    found.goals.push(outcome({ text, least: 40_000 }, perSecond, 1e6 / of((one) => one.cpuUs)));
-    found.goals.push(
-      outcome(
+    const spreadOf = (figure, digits) => spread(goal.map(figure), digits);
+    found.goals.push({
+      ...outcome({ text, least: 40_000 }, perSecond, 1e6 / of((one) => one.cpuUs)),
+      spread: spreadOf((one) => one.perSecond, 0),
+    });
+    const slower = (one) => one.during.p99 / one.normal.p99;
+    found.goals.push({
+      ...outcome(
         { text: 'p99 of loads while a node is filled, over what it is at other times', most: 2 },
-        of((one) => one.during.p99 / one.normal.p99),
+        of(slower),
       ),
-    );
+      spread: spreadOf(slower, 2),
+    });
   }
   found.tables.push({
     title: 'Sessions of 2 kB copied to a node that came back empty',
@@ -52,11 +58,13 @@ export async function growthOfResync({ quick, onProgress, signal, found }) {
       '`resyncItemsPerSecond`': one.rate,
       'copied a second': Math.round(one.perSecond),
       'CPU µs per session': round(one.cpuUs),
+      's from its return': round(one.backS),
+      'failed attempts': one.failures.length,
       'load p50 ms': round(one.normal.p50, 2),
       'p99 ms': round(one.normal.p99, 2),
       'p50 ms while filling': round(one.during.p50, 2),
       'p99 ms while filling': round(one.during.p99, 2),
-      'loads while filling': one.loads,
+      'loads since its return': one.loads,
       'of them `ERR_STORE_DOWN`': one.failed,
       missing: one.missing,
     })),
@@ -83,11 +91,11 @@ export async function fill(sessions, rate, signal, execArgv = []) {
     filler = await startFiller({ nodes, resyncItemsPerSecond: rate }, execArgv);
     store = await createSessionStore({ nodes, resync: false });
     const load = async (latencies) => {
-      const from = performance.now();
+      const [from, at] = [performance.now(), Date.now()];
       const value = await store.readRaw(idOf(Math.floor(Math.random() * sessions))).catch((error) => {
         if (error.code !== 'ERR_STORE_DOWN') throw error;
       });
-      latencies.push(performance.now() - from);
+      latencies.push({ at, ms: performance.now() - from });
       if (value === null) throw new Error('a session that is on the other node was told to be nowhere');
       return value !== undefined;
     };
@@ -108,16 +116,20 @@ export async function fill(sessions, rate, signal, execArgv = []) {
     );
     await target.kill();
     await target.start();
-    const during = [];
-    const failed = await steadily(load, during, () => done !== undefined, signal);
-    const { copied, elapsedMs, cpuUs } = await filled;
+    const backAt = Date.now();
+    const since = [];
+    const failed = await steadily(load, since, () => done !== undefined, signal);
+    const { copied, elapsedMs, cpuUs, startedAt, endedAt, failures } = await filled;
+    const during = since.filter(({ at }) => at >= startedAt && at <= endedAt);
     const missing = await count(target.realPort, sessions);
     return {
       perSecond: (copied * 1000) / elapsedMs,
       cpuUs: cpuUs / copied,
       normal: quantiles(normal),
       during: quantiles(during),
-      loads: during.length,
+      loads: since.length,
+      backS: (endedAt - backAt) / 1000,
+      failures,
       failed,
       missing,
     };
@@ -152,7 +164,10 @@ async function steadily(load, latencies, isOver, signal) {
   return failed;
 }
 
-const quantiles = (all) => ({ p50: quantile(all, 0.5), p99: quantile(all, 0.99) });
+const quantiles = (loads) => {
+  const all = loads.map(({ ms }) => ms);
+  return { p50: quantile(all, 0.5), p99: quantile(all, 0.99) };
+};
 
 async function put(port, sessions) {
   await inBatches(port, sessions, (client, key) => client.set(key, VALUE, 86_400));

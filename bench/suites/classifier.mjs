@@ -29,6 +29,8 @@ export const suite = {
     [
       'cached, same string',
       'cached, new strings',
+      'cached, new strings, 35 bytes',
+      'cached, new strings, 2 kB',
       ...Object.keys(TEXTS).map((name) => `uncached, ${name}`),
     ].map((name) => ({ name, ms: quick ? 150 : 300, warmMs: 1000, atOnce: [1] })),
   goals: [
@@ -76,11 +78,16 @@ export const peers = {
       for (let index = 0; index < batch; index += 1) work(number * batch + index);
     };
     // A string made anew has no hash yet, as when a query builder put it together.
-    const bytes = Buffer.from(MIDDLE);
     const lookUp = (sql) => cache.classify(sql);
+    const lookUpNew = (text) => {
+      const bytes = Buffer.from(text);
+      return times(BATCH, () => lookUp(bytes.latin1Slice()));
+    };
     const works = {
       'cached, same string': times(BATCH, () => lookUp(MIDDLE)),
-      'cached, new strings': times(BATCH, () => lookUp(bytes.latin1Slice())),
+      'cached, new strings': lookUpNew(MIDDLE),
+      'cached, new strings, 35 bytes': lookUpNew(SHORT),
+      'cached, new strings, 2 kB': lookUpNew(long(2_000)),
     };
     for (const [name, text] of Object.entries(TEXTS)) {
       const texts = variants(text);

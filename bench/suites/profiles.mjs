@@ -38,7 +38,7 @@ export const suite = {
   async measure({ quick, onProgress, signal, found }) {
     found.rounds = 0;
     found.notes.push(
-      'Each peer alone, warmed up, in one round under the profiler of V8 (a sample every 0.2 ms). The shares are of the time in which the process was not idle; a process that waits for a processor counts as busy with what it was at, which makes `write to sockets` larger, since a write wakes the server; *CPU of that time* says how much processor time the whole process took meanwhile, the threads of the collector and the compiler with it: less than all is waiting. `write to sockets` is the system call, in which Linux does the work of a loopback connection for both ends.',
+      'Each peer alone, warmed up, in one round under the profiler of V8 (a sample every 0.2 ms). The shares are of the time in which the process was not idle; a process that waits for a processor counts as busy with what it was at, which makes `write to sockets` larger, since a write wakes the server; *CPU of that time* says how much processor time the whole process took meanwhile, the threads of the collector, the compiler and the profiler with it: what waits for nothing shows 110 to 115 %, and what is less than that was waiting. `write to sockets` is the system call, in which Linux does the work of a loopback connection for both ends.',
     );
     const ms = quick ? 1_000 : 4_000;
     const rows = [];

@@ -2,7 +2,7 @@
 import { startLocalCluster } from '../../dist/testing/index.js';
 import { startHaproxy, startRouter } from '../sql-proxies.mjs';
 
-const POOL_SIZE = 10;
+export const POOL_SIZE = 10;
 const POINT = 'SELECT name FROM item WHERE id = ?';
 const HUNDRED = 'SELECT id, name, price, changed FROM item WHERE id BETWEEN ? AND ? + 99';
 const INSERT = 'INSERT INTO note (item, text) VALUES (?, ?)';
@@ -182,9 +182,9 @@ async function promisePools(read, write) {
 
 const through = (port, url) => Object.assign(new URL(url), { port: String(port) }).href;
 
-async function stormlamp({ mysql }, { around = (call) => call, observe } = {}) {
+async function stormlamp({ mysql, poolSize = POOL_SIZE }, { around = (call) => call, observe } = {}) {
   const { createCluster } = await import('../../dist/index.js');
-  const cluster = await createCluster({ mysql: { ...mysql, pool: { max: POOL_SIZE } } });
+  const cluster = await createCluster({ mysql: { ...mysql, pool: { max: poolSize } } });
   await observe?.(cluster);
   const works = worksOf(cluster.mysql, cluster.mysql, onPool(cluster.mysql));
   return {
