@@ -10,6 +10,7 @@ import type { FailoverMode } from '../failover-options.js';
 import type { MetaStore } from '../meta/meta-store.js';
 import { lossRefusal } from '../plan/expected-loss.js';
 import type { FailoverPlan } from '../plan/failover-plan.js';
+import { assertStillNamed, namesIn } from '../plan/known-standing.js';
 import { planFailover } from '../plan/plan-failover.js';
 import { refused } from '../plan/refused.js';
 import type { Stranger } from '../strangers.js';
@@ -57,6 +58,12 @@ export interface PlanWish {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A plan, and where this process has not seen the primary what the cluster's memory named as that. */
+interface Planned {
+  readonly plan: FailoverPlan;
+  readonly names: ReadonlySet<NodeId> | undefined;
+}
+
 /** Makes failovers. */
 export class FailoverControl {
   readonly #parts: FailoverControlParts;
@@ -68,6 +75,10 @@ export class FailoverControl {
 
   /** What a failover would do now. Rejects with `ERR_CHANGE_REFUSED`, or `ERR_ABORTED`. */
   async plan(to?: NodeId, how: PlanWish = {}): Promise<FailoverPlan> {
+    return (await this.#planned(to, how)).plan;
+  }
+
+  async #planned(to?: NodeId, how: PlanWish = {}): Promise<Planned> {
     const { force = false, insists = to !== undefined, acceptLoss = false, signal } = how;
     const { control, memory, verdict, voters, seen, count, strangers, down } = this.#parts;
     await this.#until(() => this.#from() !== null || count().unasked === 0, ASKED_MS, signal);
@@ -82,17 +93,20 @@ export class FailoverControl {
     const survey = await control.surveyFrom(from, down());
     const { failure } = verdict();
     const lastSeen = memory.of(from);
-    return planFailover(await control.context(survey), {
+    const context = await control.context(survey);
+    const concluded = seen() !== from && !force;
+    const plan = planFailover(context, {
       from,
       reason: failure,
       lastSeen,
       wanted: namedNode(to, voters, survey.nodes),
       insists,
       acceptsLoss: acceptLoss,
-      concluded: seen() !== from && !force,
+      concluded,
       silent: survey.silent,
       strangers: strangers().flatMap(({ node, source }) => (source === from ? [node] : [])),
     });
+    return { plan, names: concluded ? namesIn(context) : undefined };
   }
 
   /** Fails over because somebody calls for it. */
@@ -107,10 +121,12 @@ export class FailoverControl {
         `${doubt}. For a planned change call switchover(), which loses nothing; call failover({ force: true }) only if you know better`,
       );
     const insists = to !== undefined;
-    const plan = await this.plan(to, { force, insists, acceptLoss, signal });
+    const planned = await this.#planned(to, { force, insists, acceptLoss, signal });
+    const { plan } = planned;
     this.#checkLoss(plan, acceptLoss);
     return await this.#parts.control.make(plan, {
       again: () => this.#planAgain(plan, { acceptLoss, force, insists }),
+      mayStill: () => this.#checkNamed(planned),
       signal,
       force,
     });
@@ -120,9 +136,10 @@ export class FailoverControl {
   async makeByItself(): Promise<void> {
     const { control, mode } = this.#parts;
     // What may forbid it is asked again when the hooks have had their say, and the locks are held.
-    const allowed = async (plan: Promise<FailoverPlan>): Promise<FailoverPlan> =>
-      (await Promise.all([plan, this.#checkRight()]))[0];
-    const plan = await allowed(this.plan());
+    const allowed = async <T>(made: Promise<T>): Promise<T> =>
+      (await Promise.all([made, this.#checkRight()]))[0];
+    const planned = await allowed(this.#planned());
+    const { plan } = planned;
     this.#checkLoss(plan, false);
     if (mode === 'approve') {
       const verdict = await control.hooks.ask('approve', plan);
@@ -132,7 +149,7 @@ export class FailoverControl {
     }
     const result = await control.make(plan, {
       again: () => allowed(this.#planAgain(plan)),
-      mayStill: () => this.#checkRight(),
+      mayStill: () => allowed(this.#checkNamed(planned)),
     });
     if (!result.ok) throw result.error;
   }
@@ -150,6 +167,13 @@ export class FailoverControl {
     const [from, silent] = [this.#from(), down()];
     const others = voters.filter(({ id, kind }) => kind === 'data' && id !== from && !silent.has(id));
     await checkAutomaticRight(meta, others, options.blockMs, from, (told) => control.unheard(from, told));
+  }
+
+  /** A change by hand that the new primary had received, and had not executed when this was planned. */
+  async #checkNamed({ plan: { from, to }, names }: Planned): Promise<void> {
+    if (names === undefined || from === null) return;
+    const { primary } = await this.#parts.meta.standing(this.#parts.control.voter(to));
+    assertStillNamed(primary, { from, to }, names);
   }
 
   /** The same node again, unless nothing but the first plan speaks for it. */

@@ -32,6 +32,10 @@ export interface PlanContext {
   readonly epoch: number;
   /** The primary of that epoch, as its row says; undefined or absent before the first change. */
   readonly named?: NodeId | undefined;
+  /** The primaries that the nodes of that epoch name, which are several after a change by hand; absent: `named` alone. */
+  readonly names?: ReadonlySet<NodeId> | undefined;
+  /** The nodes that answer, but of which this could not be read, and why; absent: none. */
+  readonly unread?: ReadonlyMap<NodeId, string> | undefined;
   /** The nodes that are or were the primary, or were about to be, as far as is remembered; absent: none. */
   readonly primaries?: ReadonlySet<NodeId> | undefined;
   /** The epoch that each node knows. */

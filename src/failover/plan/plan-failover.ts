@@ -21,6 +21,7 @@ import { eventHandover } from './event-handover.js';
 import { expectedLoss, type LastSeen, withGivenUp } from './expected-loss.js';
 import type { FailoverPlan, PlanStep } from './failover-plan.js';
 import { freezeSteps } from './freeze-steps.js';
+import { assertNamed, assertRead } from './known-standing.js';
 import {
   assertVotesStep,
   completed,
@@ -109,6 +110,7 @@ export function planFailover(given: PlanContext, cause: FailoverCause): Failover
     const remedy = ways.length === 0 ? '' : `. Look at these transactions; then ${ways.join(', and ')}`;
     throw refused(`${subject} become the primary in place of ${from}. ${reasons.join('; ')}${remedy}`);
   }
+  assertRead(context, [to]);
   const below = followersBelow(context, group, candidate);
   if (cause.insists !== true) assertVotes(context, candidate, [...group, ...below], from);
   const receiving = group.filter(({ channels }) => channels.length > 0).map(({ node }) => node);
@@ -233,19 +235,6 @@ function assertVotes(
   throw refused(
     `Only ${after.votes} of ${voters} voters could vote for ${to.node}, so that nobody could write there. ${what}, ` +
       `or call failover({ to: '${to.node}' }) if it shall be the primary all the same: nobody can write before a majority votes for it`,
-  );
-}
-
-/**
- * That the cluster's own memory does not name another primary than the votes do, unless that is what an unfinished change has left:
- * somebody has made a change by hand, and who has not seen the primary cannot know what was meant.
- */
-function assertNamed({ named }: PlanContext, from: NodeId, group: readonly NodeSurvey[]): void {
-  if (named === undefined || named === from) return;
-  if (group.some(({ node, channels }) => node === named && channels.length === 0)) return;
-  throw refused(
-    `This process has not seen the primary. A majority votes for ${from}, and ha_meta.topology names ${named}: somebody has changed ` +
-      `the primary by hand. Call failover({ force: true }) if ${from} was the primary`,
   );
 }
 

@@ -12,6 +12,7 @@ import { endWaitsSql } from './ending-sql.js';
 import { eventHandover } from './event-handover.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
 import { holdSteps, letSteps } from './hold-steps.js';
+import { assertRead } from './known-standing.js';
 import {
   assertVotesStep,
   completed,
@@ -66,6 +67,7 @@ export function planSwitchover(given: PlanContext, from: NodeId, wanted?: NodeId
   if (to === undefined) throw refused(noCandidate(context, from, choice.excluded, wanted));
   const candidate = surveys.get(to);
   if (candidate === undefined) throw refused(`${to} was not looked at`);
+  assertRead(context, [from, to]);
   // The words of the old primary, in the numbers that the candidate counts by.
   const dialect = dialectOf({ version: old.version, numbering: candidate.numbering });
   const rest = others

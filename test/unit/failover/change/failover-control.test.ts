@@ -29,6 +29,7 @@ function controlOver(
       return { ok: true, plan };
     },
     unheard: () => undefined,
+    voter: (id: string) => ({ id }),
   };
   const parts = {
     mode: 'auto',
@@ -107,4 +108,28 @@ test('what it makes by itself is asked for once more when the new primary has ex
   await expect(
     controlOver(well, well, undefined, undefined, more(60)).makeByItself(),
   ).resolves.toBeUndefined();
+});
+
+test('who has not seen the primary asks the new one once more, when it has executed what it had received, whom it knows as that', async () => {
+  const asked: string[] = [];
+  const makes = async (standing: () => object, force: boolean): Promise<object> => {
+    const after = ['db1', 'db3'].map((node) => madeUp(node, { source: { host: 'db2', port: 3306 } }));
+    const meta = {
+      standing: async ({ id }: { readonly id: string }) => {
+        asked.push(id);
+        return standing();
+      },
+      rights: async () => ({ pauses: [], known: [], made: [] }),
+    };
+    return await controlOver(after, after, 'db2', 'db2', { meta }).make({ force });
+  };
+  await expect(makes(() => ({ primary: 'db3' }), false)).rejects.toThrow(/names db3: .* by hand/);
+  const late = (): object => {
+    throw new Error('too late');
+  };
+  await expect(makes(late, false)).rejects.toThrow('too late');
+  expect(await makes(() => ({ primary: 'db2' }), false)).toMatchObject({ plan: { from: 'db2', to: 'db1' } });
+  expect(asked).toEqual(['db1', 'db1', 'db1']);
+  expect(await makes(late, true)).toMatchObject({ plan: { from: 'db2', to: 'db1' } });
+  expect(asked).toHaveLength(3);
 });
