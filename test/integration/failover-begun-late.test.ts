@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, createCluster, type FailoverOptions } from '../../src/index.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { writableNodes } from '../support/crash-at-step.js';
+import { askInOldWords } from '../support/replication-words.js';
 import { stormlamp } from '../support/run-node.js';
 import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
@@ -106,25 +107,34 @@ describe.each(CLIENT_DATABASES)('$name', ({ options, flavor }) => {
     TIMEOUT,
     async () => {
       const old = await primary();
-      const [other] = servers.databases.filter((node) => node !== old);
-      await old.query(`UPDATE ha_meta.topology SET primary_node='${other?.id}'`);
-      await eventually('the replicas know', async () => {
-        const rest = servers.databases.filter((node) => node !== old);
-        const all = await Promise.all(
-          rest.map((node) => node.query('SELECT primary_node FROM ha_meta.topology')),
-        );
-        return all.every(([row]) => row?.['primary_node'] === other?.id);
-      });
+      const [other, third] = servers.databases.filter((node) => node !== old);
+      if (other === undefined || third === undefined) throw new Error('There are too few nodes');
+      const known = async (node: LocalDatabaseNode): Promise<string> => {
+        const [row] = await node.query('SELECT epoch, primary_node FROM ha_meta.topology');
+        return `${row?.['primary_node']}, epoch ${row?.['epoch']}`;
+      };
+      // A node that was started again may still know an older primary, by an older epoch.
+      const before = await known(old);
+      const knows = (node: LocalDatabaseNode, what: string) =>
+        eventually(`${node.name} knows ${what}`, async () => (await known(node)) === what);
+      await Promise.all([knows(other, before), knows(third, before)]);
+      // It reaches one replica, and the other one has not executed it when the primary dies.
+      await askInOldWords(other, flavor, 'STOP SLAVE SQL_THREAD');
+      await old.query(`UPDATE ha_meta.topology SET primary_node='${other.id}'`);
+      await knows(third, await known(old));
+      expect(await known(other)).toBe(before);
       await old.kill();
       expect(await command('failover')).toMatchObject({
         code: 1,
         answer: { error: { code: 'ERR_CHANGE_REFUSED', message: expect.stringContaining('by hand') } },
       });
       expect(await writableNodes(servers)).toEqual([]);
-      expect(await command('failover', '--force')).toMatchObject({
-        code: 0,
-        answer: { plan: { from: old.id } },
-      });
+      await askInOldWords(other, flavor, 'START SLAVE SQL_THREAD');
+      const { code, answer } = await command('failover', '--force');
+      const { ok, at, error, plan } = answer as Record<string, unknown>;
+      // One that failed says at which step, and why.
+      expect({ code, ok, at, error }).toEqual({ code: 0, ok: true });
+      expect(plan).toMatchObject({ from: old.id });
       expect(await primary()).not.toBe(old);
     },
   );
