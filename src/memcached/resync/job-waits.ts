@@ -6,6 +6,8 @@ import type { NodeJob } from './resync-plan.js';
 
 /** After a failure. */
 const AGAIN_MS = 5_000;
+/** After a connection was lost: what is open to a node that has just been restarted fails, and what is opened then does not. */
+const LOST_AGAIN_MS = 500;
 /** While what a node lacks can be had from nobody, and it gets all that is written: at least this, and many times what the work took. */
 const INCOMPLETE_AGAIN_MS = 60_000;
 /** While others still miss writes: at least this, and several times what the work took. */
@@ -32,12 +34,7 @@ export class JobWaits {
 
   /** It failed. */
   failed(job: NodeJob, error: unknown, reached: string): void {
-    // A server that only speaks the binary protocol will not learn the other one.
-    this.#later(
-      job,
-      isStormlampError(error, ErrorCode.UNSUPPORTED) ? UNSUPPORTED_AGAIN_MS : AGAIN_MS,
-      reached,
-    );
+    this.#later(job, againAfter(error), reached);
   }
 
   /** Work on a node waits no more. */
@@ -55,6 +52,12 @@ export class JobWaits {
   #later(job: NodeJob, ms: number, reached: string): void {
     this.#notBefore.set(job.node, { at: performance.now() + ms, reached, extent: extentOf(job) });
   }
+}
+
+function againAfter(error: unknown): number {
+  // A server that only speaks the binary protocol will not learn the other one.
+  if (isStormlampError(error, ErrorCode.UNSUPPORTED)) return UNSUPPORTED_AGAIN_MS;
+  return isStormlampError(error, ErrorCode.NODE_UNREACHABLE) ? LOST_AGAIN_MS : AGAIN_MS;
 }
 
 function againMs(kind: NodeJob['kind'], elapsedMs: number): number {
