@@ -186,7 +186,7 @@ export class BackendSessions implements SessionKeeper<ResolvedCommonSessionOptio
     return this.#limited('lock', deadline, wait, sessionLocked.bind(undefined, this.options.lockWaitMs), {
       work: (call) => this.#backend.lock?.(id, call),
       // It came too late for the one who asked.
-      late: (lock) => void Promise.resolve(lock?.release()).catch(() => undefined),
+      late: (lock) => void releaseQuietly(lock),
     });
   }
 
@@ -245,11 +245,7 @@ function noteKey(id: string): string {
 function heldLock(there: SessionBackendLock | undefined, leave: () => void): HeldSessionLock {
   let released: Promise<void> | undefined;
   const release = async (): Promise<void> => {
-    try {
-      await there?.release();
-    } catch {
-      // It ends by itself, or its backend has a defect that the next lock will show.
-    }
+    await releaseQuietly(there);
     leave();
   };
   return {
@@ -261,4 +257,12 @@ function heldLock(there: SessionBackendLock | undefined, leave: () => void): Hel
       return released;
     },
   };
+}
+
+async function releaseQuietly(lock: SessionBackendLock | undefined): Promise<void> {
+  try {
+    await lock?.release();
+  } catch {
+    // It ends by itself, or its backend has a defect that the next lock will show.
+  }
 }

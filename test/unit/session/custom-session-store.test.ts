@@ -224,6 +224,15 @@ test('a lock that comes after its caller gave up is given back, and the next one
   await expect(store.save(session)).rejects.toMatchObject({ code: 'ERR_SESSION_LOCKED' });
   gates[0]?.({ release: () => released.push(0) });
   await expect.poll(() => released).toEqual([0]);
+  // One that cannot be given back ends nothing else.
+  await expect(store.save(session)).rejects.toMatchObject({ code: 'ERR_SESSION_LOCKED' });
+  gates[1]?.({
+    release: () => {
+      released.push(1);
+      throw new Error('gone');
+    },
+  });
+  await expect.poll(() => released).toEqual([0, 1]);
 });
 
 test('a request that waits longer for a lock of this process than `lockWaitMs` is told so, and stands in nobody’s way', async () => {
